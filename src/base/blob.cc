@@ -1,0 +1,76 @@
+#include "base/blob.h"
+
+#include <xxhash.h>
+
+#include <cstring>
+#include <new>
+
+namespace imgcached {
+namespace {
+
+Digest from_xxh(XXH128_hash_t hash) { return {hash.high64, hash.low64}; }
+
+}  // namespace
+
+std::string Digest::hex() const {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text(32, '0');
+  for (int i = 0; i < 16; ++i) {
+    text[15 - i] = digits[(high >> (4 * i)) & 15];
+    text[31 - i] = digits[(low >> (4 * i)) & 15];
+  }
+  return text;
+}
+
+Digest digest_of(std::string_view bytes) {
+  return from_xxh(XXH3_128bits(bytes.data(), bytes.size()));
+}
+
+struct DigestStream::State {
+  XXH3_state_t* xxh = XXH3_createState();
+  State() { XXH3_128bits_reset(xxh); }
+  ~State() { XXH3_freeState(xxh); }
+};
+
+DigestStream::DigestStream() : state_(std::make_unique<State>()) {}
+DigestStream::DigestStream(DigestStream&&) noexcept = default;
+DigestStream& DigestStream::operator=(DigestStream&&) noexcept = default;
+DigestStream::~DigestStream() = default;
+
+void DigestStream::update(std::string_view piece) {
+  XXH3_128bits_update(state_->xxh, piece.data(), piece.size());
+}
+
+Digest DigestStream::finish() const { return from_xxh(XXH3_128bits_digest(state_->xxh)); }
+
+Blob Blob::copy_of(std::string_view bytes) {
+  BlobBuffer buffer(bytes.size());
+  if (!bytes.empty()) std::memcpy(buffer.data(), bytes.data(), bytes.size());
+  return std::move(buffer).seal();
+}
+
+Digest Blob::digest() const {
+  if (!storage_) return digest_of({});
+  if (storage_->has_digest.load(std::memory_order_acquire)) {
+    return {storage_->digest_high.load(std::memory_order_relaxed),
+            storage_->digest_low.load(std::memory_order_relaxed)};
+  }
+  const Digest digest = digest_of(view());
+  storage_->digest_high.store(digest.high, std::memory_order_relaxed);
+  storage_->digest_low.store(digest.low, std::memory_order_relaxed);
+  storage_->has_digest.store(true, std::memory_order_release);
+  return digest;
+}
+
+Blob::Storage* Blob::allocate(std::size_t size) {
+  auto* storage = new (::operator new(sizeof(Storage) + size)) Storage;
+  storage->size = size;
+  return storage;
+}
+
+void Blob::free(Storage* storage) {
+  storage->~Storage();
+  ::operator delete(storage);
+}
+
+}  // namespace imgcached
