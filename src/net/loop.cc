@@ -1,0 +1,22 @@
+#include "net/loop.h"
+
+#include <cassert>
+#include <cstdlib>
+
+namespace imgcached::net {
+
+Loop::Loop() {
+  if (uv_loop_init(&uv_) != 0) std::abort();  // out of descriptors at start: nothing can work
+  uv_.data = this;
+}
+
+Loop::~Loop() {
+  const int status = uv_loop_close(&uv_);
+  assert(status == 0 && "a handle outlived its loop");
+  (void)status;
+  assert(live_handles_ == 0 && live_jobs_ == 0);
+}
+
+void Loop::run() { uv_run(&uv_, UV_RUN_DEFAULT); }
+
+}  // namespace imgcached::net

@@ -1,0 +1,132 @@
+// Stream: a TCP connection, read and written by coroutines.
+//
+// Model: one reader and one writer at a time. Reading is left switched on
+// between reads, because switching it costs an epoll_ctl each way; if bytes
+// arrive while nobody reads, it is switched off until somebody does, which is
+// the back-pressure. A write first tries the socket directly, and only what
+// does not fit is queued: the common response costs one system call.
+//
+// The deadline bounds whatever is waited for. A read that meets it returns
+// Errc::timed_out and the stream stays usable (to say so to the peer); a write
+// can't be taken back, so one that meets it ends the connection.
+#pragma once
+
+#include <array>
+#include <coroutine>
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "net/address.h"
+#include "net/buffer_pool.h"
+#include "net/handle.h"
+#include "net/timer.h"
+
+namespace imgcached::net {
+
+class Stream {
+ public:
+  // What one write hands over: a head and a body, either may be empty.
+  using Pieces = std::array<std::string_view, 2>;
+
+  // Connects. Errors: unavailable, timed_out, invalid_argument.
+  static Task<Result<Stream>> connect(Loop& loop, Address address, std::uint64_t timeout_ms);
+
+  Stream(Stream&&) noexcept = default;
+  Stream& operator=(Stream&&) noexcept = default;
+  ~Stream() { close(); }
+
+  class Read;
+  // Awaits bytes and puts them into `buffer`, which must be empty and outlive
+  // the await. Result: their number, 0 at the end of the stream. Errors:
+  // closed, timed_out.
+  Read read(ReadBuffer& buffer);
+
+  class Write;
+  // Awaits until the kernel has taken all pieces, which must outlive the await.
+  // Errors: closed, timed_out.
+  Write write(Pieces pieces);
+
+  class Shutdown;
+  // Tells the peer that nothing more will come; reading goes on.
+  Shutdown shutdown();
+
+  // From now on, timeout_ms for what is or will be waited for; replaces the
+  // former deadline. 0 removes it.
+  void set_deadline(std::uint64_t timeout_ms);
+
+  // Ends the connection; whoever waits gets Errc::closed. Idempotent.
+  void close();
+  bool is_open() const { return static_cast<bool>(handle_); }
+
+  Address peer() const;
+
+ private:
+  friend class Listener;
+  struct State {
+    uv_tcp_t uv;
+    bool reading = false;
+    bool deadline_passed = false;
+    Read* reader = nullptr;
+    Write* writer = nullptr;
+
+    std::coroutine_handle<> take_waiter();
+  };
+
+  explicit Stream(Loop& loop);
+  static void expire(State* state);
+  static void on_alloc(uv_handle_t* handle, std::size_t suggested, uv_buf_t* buffer);
+  static void on_read(uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer);
+
+  Handle<State> handle_;
+  Timer deadline_;
+};
+
+class Stream::Read {
+ public:
+  Read(State* state, ReadBuffer& buffer) : state_(state), buffer_(buffer) {}
+  bool await_ready() const noexcept { return state_ == nullptr; }
+  bool await_suspend(std::coroutine_handle<> waiter);
+  Result<std::size_t> await_resume() const;
+
+ private:
+  friend class Stream;
+  State* state_;
+  ReadBuffer& buffer_;
+  std::coroutine_handle<> waiter_;
+  ssize_t status_ = UV_ECANCELED;  // what a close leaves behind
+};
+
+class Stream::Write {
+ public:
+  Write(State* state, Pieces pieces) : state_(state), pieces_(pieces) {}
+  bool await_ready();
+  void await_suspend(std::coroutine_handle<> waiter);
+  Result<void> await_resume() const;
+
+ private:
+  friend class Stream;
+  State* state_;
+  Pieces pieces_;
+  uv_write_t request_;
+  std::coroutine_handle<> waiter_;
+  int status_ = UV_ECANCELED;
+  bool timed_out_ = false;
+};
+
+class Stream::Shutdown {
+ public:
+  explicit Shutdown(State* state) : state_(state) {}
+  bool await_ready();
+  void await_suspend(std::coroutine_handle<> waiter) { waiter_ = waiter; }
+  Result<void> await_resume() const;
+
+ private:
+  State* state_;
+  uv_shutdown_t request_;
+  std::coroutine_handle<> waiter_;
+  int status_ = UV_ECANCELED;
+};
+
+}  // namespace imgcached::net
