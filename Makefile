@@ -1,0 +1,99 @@
+# imgcached. `make help` lists the targets; a fresh Debian 12 needs only `make run`.
+
+VAR       ?= var
+SANITIZER ?=
+comma     := ,
+BUILD     ?= build$(if $(SANITIZER),/$(subst $(comma),-,$(SANITIZER)))
+JOBS      := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+MAKEFLAGS += --no-print-directory $(JOBS)
+
+# --- Flags ---------------------------------------------------------------------------------------
+# Asserts stay on everywhere. At -O0 GCC grows the stack in long await loops, hence -O1.
+OPTIMIZE   := $(if $(SANITIZER),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZER) \
+                -fno-sanitize-recover=all,-O2)
+CXXFLAGS   ?= -g -Wall -Wextra -Wpedantic
+CPPFLAGS    = -Isrc -I. -isystem /usr/share/include/llhttp $(patsubst -I%,-isystem %,$(PKG_CFLAGS)) \
+              -DIMGCACHED_SOURCE_DIRECTORY='"$(CURDIR)"'
+CCACHE     := $(shell command -v ccache)
+
+# pkg-config may itself have to be installed first: the first recipe that needs it asks it, once.
+MODULES    := libuv libmariadb simdjson spdlog fmt libxxhash
+PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(MODULES)))$(PKG_CFLAGS)
+PKG_LIBS    = $(eval PKG_LIBS := $$(shell pkg-config --libs $(MODULES); \
+                pkg-config --libs --silence-errors libllhttp))$(PKG_LIBS)
+
+# --- Files ---------------------------------------------------------------------------------------
+ROOMS      := base net http db cache images pages
+objects     = $(patsubst %.cc,$(BUILD)/%.o,$(wildcard $(1)))
+LIBRARY    := $(call objects,$(ROOMS:%=src/%/*.cc)) $(BUILD)/libllhttp.a
+PROGRAM    := $(call objects,src/*.cc)
+TEST_MAIN  := $(BUILD)/tests/main.o
+UNIT       := $(call objects,tests/*_test.cc $(ROOMS:%=tests/%/*.cc) src/config.cc) \
+              $(call objects,tests/e2e/fixture.cc)
+E2E        := $(call objects,tests/e2e/*.cc)
+
+PROGRAMS   := $(if $(wildcard src/main.cc),$(BUILD)/imgcached)
+TESTS      := $(BUILD)/tests/unit $(if $(PROGRAMS),$(BUILD)/tests/e2e)
+PACKAGES   := packages-build packages-run packages-test packages-lint
+
+.PHONY: all tests run start stop test lint layers format clean help $(PACKAGES)
+.DELETE_ON_ERROR:
+
+# --- Build ---------------------------------------------------------------------------------------
+all: $(PROGRAMS)             ## build the program, build/imgcached (the default)
+tests: $(PROGRAMS) $(TESTS)  ## build the tests without running them
+
+$(BUILD)/imgcached: $(PROGRAM) $(LIBRARY)
+$(BUILD)/tests/unit: $(TEST_MAIN) $(UNIT) $(LIBRARY)
+$(BUILD)/tests/e2e: $(TEST_MAIN) $(E2E) $(LIBRARY)
+$(BUILD)/imgcached $(BUILD)/tests/unit $(BUILD)/tests/e2e:
+	@echo '  link $@'
+	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
+
+$(BUILD)/%.o: %.cc Makefile | packages-build
+	@echo '  c++  $<'
+	@mkdir -p $(@D)
+	@$(CCACHE) $(CXX) -std=c++20 $(OPTIMIZE) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+$(TEST_MAIN) $(UNIT) $(E2E): | packages-test
+
+# llhttp: C sources (node-llhttp) where the release has no library of it (libllhttp-dev).
+$(BUILD)/libllhttp.a: | packages-build
+	@echo '  cc   llhttp'
+	@mkdir -p $(@D)/llhttp
+	@rm -f $@; ar rcs $@
+	@pkg-config --exists libllhttp || for part in api http llhttp; do \
+	  $(CC) -O3 -g -w -I/usr/share/include/llhttp -c /usr/share/llhttp/$$part.c \
+	    -o $(@D)/llhttp/$$part.o && ar rs $@ $(@D)/llhttp/$$part.o || exit 1; done
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# Asking dpkg what is missing takes milliseconds, so every target asks.
+$(PACKAGES): packages-%:
+	@tools/install-packages $*
+
+# --- Use -----------------------------------------------------------------------------------------
+run: all packages-run    ## install, build and run in the foreground; Ctrl-C stops it
+	@exec tools/run foreground $(BUILD)/imgcached $(VAR)
+start: all packages-run  ## the same in the background; returns when it is ready
+	@tools/run start $(BUILD)/imgcached $(VAR)
+stop:                    ## end what `make start` started
+	@tools/run stop $(BUILD)/imgcached $(VAR)
+
+test: tests packages-run  ## run every test; the last line is `N passed, N failed`
+	@tools/run-tests $(TESTS)
+lint: packages-build packages-lint  ## clang-format, clang-tidy and shellcheck
+	@tools/lint $(CPPFLAGS)
+layers:  ## check that includes only go left, and that one file includes each C library
+	@tools/check-layers
+format: packages-lint  ## rewrite the sources in the project's format
+	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+clean:  ## remove what was built; the state in VAR stays
+	rm -rf build
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@echo
+	@echo 'VAR=dir           state: database, images, logs, pid files (default var)'
+	@echo 'SANITIZER=address,undefined | thread      build and test under a sanitizer'
+	@echo 'BUILD=dir         where to build (default build, build/<sanitizer>)'
+	@echo 'IMGCACHED_*=...   settings of the server, see build/imgcached --help'
