@@ -1,0 +1,124 @@
+#include "http/body_reader.h"
+
+#include <cstring>
+
+namespace imgcached::http {
+namespace {
+
+Error over_limit(std::uint64_t bytes_max) {
+  return Error{Errc::too_large, "the body is over the limit of " + std::to_string(bytes_max) +
+                                    " bytes; send less"};
+}
+
+}  // namespace
+
+BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& parser,
+                       const MessageHead& head, std::uint64_t bytes_max,
+                       std::uint64_t idle_timeout_ms)
+    : stream_(stream),
+      buffer_(buffer),
+      parser_(parser),
+      content_length_(head.chunked ? std::nullopt : head.content_length),
+      bytes_max_(bytes_max),
+      idle_timeout_ms_(idle_timeout_ms) {
+  const auto expectation = head.headers.find("Expect");
+  continue_pending_ = expectation && head.has_body() && head.version_minor >= 1;
+  if (content_length_.value_or(0) > bytes_max_) error_ = over_limit(bytes_max_);
+  if (!head.has_body()) {
+    std::string_view nothing;
+    at_end_ = parser_.advance(nothing) == Parser::Event::end;
+  }
+}
+
+Task<Result<void>> BodyReader::refill() {
+  if (continue_pending_) {
+    continue_pending_ = false;
+    const net::Stream::Pieces go_on{"HTTP/1.1 100 Continue\r\n\r\n", {}};
+    Result<void> written = co_await stream_.write(go_on);
+    if (!written) co_return std::move(written).error();
+  }
+  stream_.set_deadline(idle_timeout_ms_);
+  Result<std::size_t> count = co_await stream_.read(buffer_);
+  stream_.set_deadline(0);
+  if (!count) {
+    if (count.error().code == Errc::timed_out) {
+      co_return Error{Errc::timed_out, "the body stopped coming"};
+    }
+    co_return std::move(count).error();
+  }
+  if (*count == 0) co_return Error{Errc::closed, "the connection ended in the middle of the body"};
+  co_return Result<void>();
+}
+
+Task<Result<std::string_view>> BodyReader::next() {
+  while (!error_ && !at_end_) {
+    if (buffer_.empty()) {
+      Result<void> refilled = co_await refill();
+      if (!refilled) {
+        error_ = std::move(refilled).error();
+        break;
+      }
+    }
+    continue_pending_ = false;  // the client did not wait
+    std::string_view input = buffer_.unread();
+    const std::size_t before = input.size();
+    const Parser::Event event = parser_.advance(input);
+    buffer_.consume(before - input.size());
+    if (event == Parser::Event::end) at_end_ = true;
+    if (event == Parser::Event::error) error_ = Error{Errc::protocol, parser_.error_message()};
+    if (event == Parser::Event::body) {
+      bytes_read_ += parser_.body().size();
+      if (bytes_read_ <= bytes_max_) co_return parser_.body();
+      error_ = over_limit(bytes_max_);
+    }
+  }
+  if (error_) co_return *error_;
+  co_return std::string_view();
+}
+
+Task<Result<std::string>> BodyReader::read_text() {
+  std::string text;
+  if (!error_ && content_length_) text.reserve(*content_length_);
+  while (true) {
+    Result<std::string_view> piece = co_await next();
+    if (!piece) co_return std::move(piece).error();
+    if (piece->empty()) co_return text;
+    text += *piece;
+  }
+}
+
+Task<Result<Blob>> BodyReader::read_blob() {
+  if (error_) co_return *error_;
+  if (!content_length_) {
+    Result<std::string> text = co_await read_text();
+    if (!text) co_return std::move(text).error();
+    co_return Blob::copy_of(*text);
+  }
+  BlobBuffer buffer(*content_length_);
+  std::size_t filled = 0;
+  while (true) {
+    Result<std::string_view> piece = co_await next();
+    if (!piece) co_return std::move(piece).error();
+    if (piece->empty()) break;
+    std::memcpy(buffer.data() + filled, piece->data(), piece->size());
+    filled += piece->size();
+  }
+  co_return std::move(buffer).seal();
+}
+
+bool BodyReader::droppable(std::uint64_t rest_bytes_max) const {
+  if (error_ && error_->code != Errc::too_large) return false;
+  return content_length_ && *content_length_ - bytes_read_ <= rest_bytes_max && !continue_pending_;
+}
+
+Task<bool> BodyReader::drop() {
+  error_.reset();  // at most: too large for its reader
+  bytes_max_ = content_length_.value_or(0);
+  while (true) {
+    Result<std::string_view> piece = co_await next();
+    if (!piece) co_return false;
+    if (piece->empty()) co_return true;
+  }
+}
+
+}  // namespace imgcached::http

@@ -1,0 +1,63 @@
+// BodyReader: the body of the request that is being handled, read as it comes.
+//
+// Nothing of a body is read before a handler asks for it, so a refusal costs
+// the client and us nothing, and `Expect: 100-continue` is answered when the
+// handler first asks. The bound is the route's; it is checked against
+// Content-Length at once and against the bytes as they come otherwise.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/blob.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "http/parser.h"
+#include "net/stream.h"
+
+namespace imgcached::http {
+
+class BodyReader {
+ public:
+  BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& parser, const MessageHead& head,
+             std::uint64_t bytes_max, std::uint64_t idle_timeout_ms);
+
+  // What the client announced; absent with chunked coding.
+  std::optional<std::uint64_t> content_length() const { return content_length_; }
+
+  // The next piece, valid until the next call; empty at the end. Errors:
+  // too_large, timed_out, closed, protocol. After an error, only errors.
+  Task<Result<std::string_view>> next();
+
+  // The rest of the body in one piece. Errors as above.
+  Task<Result<std::string>> read_text();
+  Task<Result<Blob>> read_blob();
+
+  // Nothing of this body will come any more.
+  bool at_end() const { return at_end_; }
+
+  // What nobody wants to read: whether its rest is sure to come and is at most
+  // that large, so that dropping it is cheaper than a new connection.
+  bool droppable(std::uint64_t rest_bytes_max) const;
+  // Reads and drops the rest. False when it could not be read to its end.
+  // REQUIRES: at_end() or droppable().
+  Task<bool> drop();
+
+ private:
+  Task<Result<void>> refill();
+
+  net::Stream& stream_;
+  net::ReadBuffer& buffer_;
+  Parser& parser_;
+  std::optional<std::uint64_t> content_length_;
+  std::uint64_t bytes_max_;
+  std::uint64_t bytes_read_ = 0;
+  std::uint64_t idle_timeout_ms_;
+  bool at_end_ = false;
+  bool continue_pending_ = false;  // the client may send nothing before our `100 Continue`
+  std::optional<Error> error_;
+};
+
+}  // namespace imgcached::http

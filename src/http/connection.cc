@@ -1,0 +1,196 @@
+#include "http/connection.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/status.h"
+#include "http/url.h"
+
+namespace imgcached::http {
+namespace {
+
+std::string allow_list(const std::vector<Method>& methods) {
+  std::string list;
+  for (const Method method : methods) {
+    if (!list.empty()) list += ", ";
+    list += to_string(method);
+  }
+  return list;
+}
+
+}  // namespace
+
+Connection::Connection(Server& server, net::Stream stream)
+    : server_(server),
+      limits_(server.options_.limits),
+      stream_(std::move(stream)),
+      buffer_(server.loop_.buffers()),
+      parser_(Parser::Kind::request, limits_.parser) {}
+
+Task<void> Connection::run() {
+  bool open = true;
+  while (open && !finishing_) {
+    const Arrival arrival = co_await await_head();
+    if (arrival == Arrival::gone) break;
+    if (arrival == Arrival::refused) {
+      Response response = refusal("", refusal_);
+      const bool written = co_await write(std::move(response), nullptr, false);
+      if (written) co_await linger();
+      break;
+    }
+    open = co_await answer();
+  }
+  stream_.close();
+}
+
+void Connection::finish() {
+  finishing_ = true;
+  if (idle_) stream_.close();
+}
+
+Task<Connection::Arrival> Connection::await_head() {
+  idle_ = true;
+  while (true) {
+    if (buffer_.empty()) {
+      if (idle_) {
+        buffer_.release();
+        stream_.set_deadline(limits_.idle_timeout_ms);
+      }
+      Result<std::size_t> count = co_await stream_.read(buffer_);
+      if (!count) {
+        if (idle_ || count.error().code != Errc::timed_out) co_return Arrival::gone;
+        refusal_ = {408, "the request did not arrive in time; send it again"};
+        co_return Arrival::refused;
+      }
+      if (*count == 0) co_return Arrival::gone;
+    }
+    if (idle_) {
+      idle_ = false;
+      stream_.set_deadline(limits_.head_timeout_ms);
+    }
+    std::string_view input = buffer_.unread();
+    const std::size_t before = input.size();
+    const Parser::Event event = parser_.advance(input);
+    buffer_.consume(before - input.size());
+    if (event == Parser::Event::head) {
+      stream_.set_deadline(0);
+      co_return Arrival::request;
+    }
+    if (event == Parser::Event::error) {
+      refusal_ = {parser_.error_status(), parser_.error_message()};
+      co_return Arrival::refused;
+    }
+  }
+}
+
+// Fills in the request's path and finds its route. A refusal says why there is
+// nothing to hand the request to.
+std::optional<Connection::Refusal> Connection::admit(Request& request, Router::Match& match) const {
+  if (request.head.method == Method::other) return Refusal{501, "this method is not supported"};
+  const Result<Target> target = split_target(request.head.target);
+  if (!target) return Refusal{400, target.error().message};
+  request.query = target->query;
+  Result<std::string> path = percent_decode(collapse_leading_slashes(target->path));
+  if (!path) return Refusal{400, path.error().message};
+  request.path = std::move(*path);
+
+  const auto expectation = request.head.headers.find("Expect");
+  if (expectation && !equals_ignoring_case(*expectation, "100-continue")) {
+    return Refusal{417, "the only expectation this server knows is 100-continue"};
+  }
+  match = server_.router_.match(request.head.method, request.path);
+  request.rest = match.rest;
+  if (match.route) {
+    if (request.head.content_length.value_or(0) > match.route->body_bytes_max) {
+      return Refusal{413, "the body is over the limit of " +
+                              std::to_string(match.route->body_bytes_max) + " bytes; send less"};
+    }
+    return std::nullopt;
+  }
+  if (match.allowed.empty()) return Refusal{404, "there is nothing under this path"};
+  if (request.head.method == Method::options) return std::nullopt;
+  return Refusal{405, "this path takes " + allow_list(match.allowed) + ", not " +
+                          std::string(to_string(request.head.method))};
+}
+
+Task<bool> Connection::answer() {
+  const std::uint64_t began_ms = monotonic_ms();
+  Request request;
+  request.head = std::move(parser_.head());
+  Router::Match match;
+  const std::optional<Refusal> refused = admit(request, match);
+  BodyReader body(stream_, buffer_, parser_, request.head,
+                  match.route ? match.route->body_bytes_max : 0, limits_.body_timeout_ms);
+  request.body = &body;
+
+  Response response;
+  if (refused) {
+    response = refusal(request.path, *refused);
+  } else if (match.route) {
+    response = co_await match.route->handler(request);
+  } else {  // OPTIONS, which every path answers alike
+    response.status = 204;
+  }
+  if (!match.allowed.empty()) response.headers.set("Allow", allow_list(match.allowed));
+
+  const bool reusable = body.at_end() || body.droppable(limits_.unread_body_bytes_max);
+  const bool keep_alive = request.head.keep_alive && !finishing_ && reusable;
+  const int status = response.status;
+  const std::size_t bytes = response.payload().size();
+  const bool written = co_await write(std::move(response), &request.head, keep_alive);
+  ++server_.stats_.requests;
+  ++server_.stats_.responses_by_class[status / 100 % 6];
+  if (server_.options_.access_log) {
+    log::info("request server={} peer={} method={} target={} status={} bytes={} ms={}",
+              server_.options_.name, stream_.peer().text(), to_string(request.head.method),
+              request.head.target, status, bytes, monotonic_ms() - began_ms);
+  }
+  if (!written) co_return false;
+  if (keep_alive) {
+    const bool dropped = co_await body.drop();
+    co_return dropped;
+  }
+  if (!body.at_end()) co_await linger();
+  co_return false;
+}
+
+Response Connection::refusal(std::string_view path, const Refusal& why) const {
+  return server_.render_error_(path, why.status, why.message);
+}
+
+Task<bool> Connection::write(Response response, const MessageHead* head, bool keep_alive) {
+  const std::string_view payload = response.payload();
+  const int version_minor = head ? head->version_minor : 1;
+  const std::string head_text =
+      serialize_head(response, payload.size(), version_minor, keep_alive, server_.date());
+  const bool headless_status = response.status == 204 || response.status == 304;
+  std::string_view rest = payload;
+  if (headless_status || (head && head->method == Method::head)) rest = {};
+
+  net::Stream::Pieces pieces{head_text, rest.substr(0, limits_.written_piece_bytes)};
+  while (true) {
+    rest.remove_prefix(pieces[1].size());
+    stream_.set_deadline(limits_.write_timeout_ms);
+    Result<void> written = co_await stream_.write(pieces);
+    if (!written) co_return false;
+    server_.stats_.bytes_written += pieces[0].size() + pieces[1].size();
+    if (rest.empty()) break;
+    pieces = {std::string_view(), rest.substr(0, limits_.written_piece_bytes)};
+  }
+  stream_.set_deadline(0);
+  co_return true;
+}
+
+Task<void> Connection::linger() {
+  Result<void> ended = co_await stream_.shutdown();
+  if (!ended) co_return;
+  stream_.set_deadline(limits_.linger_timeout_ms);
+  std::size_t discarded = 0;
+  while (discarded <= limits_.lingered_bytes_max) {
+    buffer_.release();
+    Result<std::size_t> count = co_await stream_.read(buffer_);
+    if (!count || *count == 0) co_return;
+    discarded += *count;
+  }
+}
+
+}  // namespace imgcached::http

@@ -1,0 +1,70 @@
+// Connection: one client, from accept to close.
+//
+// The loop of run(): wait for a head, match it, let the handler make a
+// response, write it; again while both sides want to keep the connection. One
+// request is handled at a time, so pipelined requests are answered in order and
+// the ones behind wait in the socket: that is their bound.
+//
+// States: idle (between requests; a drain closes these at once) and busy.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/task.h"
+#include "http/parser.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "net/stream.h"
+
+namespace imgcached::http {
+
+class Connection {
+ public:
+  // REQUIRES: the server outlives the connection.
+  Connection(Server& server, net::Stream stream);
+
+  // Serves until either side ends it. Afterwards the stream is closed.
+  Task<void> run();
+
+  // For a drain: the connection ends after the request it is busy with, at
+  // once when there is none.
+  void finish();
+  // Cuts it off.
+  void abort() { stream_.close(); }
+
+ private:
+  // What became of waiting for a head.
+  enum class Arrival {
+    request,  // there is one
+    refused,  // what came can't be served; say why, then close
+    gone,     // nothing came, or the client left
+  };
+
+  Task<Arrival> await_head();
+  // Handles the request whose head has been parsed. False: close now.
+  Task<bool> answer();
+  struct Refusal {
+    int status = 0;
+    std::string message;
+  };
+  std::optional<Refusal> admit(Request& request, Router::Match& match) const;
+  // Sends `response`; false when the client did not take it.
+  Task<bool> write(Response response, const MessageHead* head, bool keep_alive);
+  Response refusal(std::string_view path, const Refusal& why) const;
+  // Closes in a way that lets the client read our last words first.
+  Task<void> linger();
+
+  Server& server_;
+  const ServerLimits& limits_;
+  net::Stream stream_;
+  net::ReadBuffer buffer_;
+  Parser parser_;
+  bool idle_ = true;
+  bool finishing_ = false;
+  Refusal refusal_;  // of what could not be parsed
+};
+
+}  // namespace imgcached::http

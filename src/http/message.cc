@@ -1,0 +1,103 @@
+#include "http/message.h"
+
+#include <algorithm>
+
+#include "http/status.h"
+
+namespace imgcached::http {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+std::string_view to_string(Method method) {
+  switch (method) {
+    case Method::get: return "GET";
+    case Method::head: return "HEAD";
+    case Method::post: return "POST";
+    case Method::put: return "PUT";
+    case Method::delete_: return "DELETE";
+    case Method::options: return "OPTIONS";
+    case Method::other: return "other";
+  }
+  return "other";
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool has_token(std::string_view value, std::string_view token) {
+  while (true) {
+    const std::size_t comma = value.find(',');
+    if (equals_ignoring_case(trimmed(value.substr(0, comma)), token)) return true;
+    if (comma == std::string_view::npos) return false;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+void Headers::set(std::string_view name, std::string value) {
+  std::erase_if(fields_, [&](const Field& field) { return equals_ignoring_case(field.first, name); });
+  add(std::string(name), std::move(value));
+}
+
+std::optional<std::string_view> Headers::find(std::string_view name) const {
+  for (const Field& field : fields_) {
+    if (equals_ignoring_case(field.first, name)) return field.second;
+  }
+  return std::nullopt;
+}
+
+std::size_t Headers::count(std::string_view name) const {
+  return static_cast<std::size_t>(
+      std::count_if(fields_.begin(), fields_.end(), [&](const Field& field) {
+        return equals_ignoring_case(field.first, name);
+      }));
+}
+
+Response make_response(int status, std::string content_type, Body body) {
+  Response response;
+  response.status = status;
+  response.headers.add("Content-Type", std::move(content_type));
+  response.body = std::move(body);
+  return response;
+}
+
+std::string serialize_head(const Response& response, std::uint64_t content_length,
+                           int version_minor, bool keep_alive, std::string_view date) {
+  std::string head;
+  head.reserve(256);
+  head += "HTTP/1.1 ";
+  head += std::to_string(response.status);
+  head += ' ';
+  head += reason_phrase(response.status);
+  head += "\r\nDate: ";
+  head += date;
+  if (response.status >= 200 && response.status != 204 && response.status != 304) {
+    head += "\r\nContent-Length: ";
+    head += std::to_string(content_length);
+  }
+  for (const auto& [name, value] : response.headers) {
+    head += "\r\n";
+    head += name;
+    head += ": ";
+    head += value;
+  }
+  if (!keep_alive) {
+    head += "\r\nConnection: close";
+  } else if (version_minor == 0) {
+    head += "\r\nConnection: keep-alive";
+  }
+  head += "\r\n\r\n";
+  return head;
+}
+
+}  // namespace imgcached::http

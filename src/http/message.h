@@ -1,0 +1,104 @@
+// HTTP messages: what the parser produces and the serializer writes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/blob.h"
+
+namespace imgcached::http {
+
+enum class Method { get, head, post, put, delete_, options, other };
+
+std::string_view to_string(Method method);
+
+// Header fields in the order of arrival. Names compare without case.
+class Headers {
+ public:
+  using Field = std::pair<std::string, std::string>;
+
+  void add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
+  // Replaces what there was under that name.
+  void set(std::string_view name, std::string value);
+
+  // The first field of that name.
+  std::optional<std::string_view> find(std::string_view name) const;
+  std::size_t count(std::string_view name) const;
+  bool empty() const { return fields_.empty(); }
+  void clear() { fields_.clear(); }
+
+  auto begin() const { return fields_.begin(); }
+  auto end() const { return fields_.end(); }
+
+ private:
+  std::vector<Field> fields_;
+};
+
+// Compares ASCII letters without case, as HTTP's names and tokens do.
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+// True when the comma-separated list `value` has the token, as in
+// `Connection: keep-alive, Upgrade`.
+bool has_token(std::string_view value, std::string_view token);
+
+// The head of a request or a response, as parsed.
+struct MessageHead {
+  Method method = Method::other;  // requests
+  std::string target;             // requests: as sent, still encoded
+  int status = 0;                 // responses
+  int version_minor = 1;          // HTTP/1.x
+  Headers headers;
+  bool keep_alive = false;
+  bool chunked = false;
+  std::optional<std::uint64_t> content_length;
+
+  bool has_body() const { return chunked || content_length.value_or(0) > 0; }
+};
+
+// The bytes of a message: text made for it, or a shared Blob.
+class Body {
+ public:
+  Body() = default;
+  Body(std::string text) : content_(std::move(text)) {}
+  Body(const char* text) : content_(std::string(text)) {}
+  Body(Blob blob) : content_(std::move(blob)) {}
+
+  std::string_view view() const {
+    if (const auto* text = std::get_if<std::string>(&content_)) return *text;
+    return std::get<Blob>(content_).view();
+  }
+  std::size_t size() const { return view().size(); }
+
+ private:
+  std::variant<std::string, Blob> content_;
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;
+  Body body;
+  // A part of the body, for 206; the whole when not set: offset and length.
+  std::optional<std::pair<std::size_t, std::size_t>> part;
+
+  std::string_view payload() const {
+    const std::string_view whole = body.view();
+    return part ? whole.substr(part->first, part->second) : whole;
+  }
+};
+
+// A response with a body of that type.
+Response make_response(int status, std::string content_type, Body body);
+
+// The head of a response as it goes over the wire, for a payload of
+// `content_length` bytes. 204 and 304 announce none.
+std::string serialize_head(const Response& response, std::uint64_t content_length,
+                           int version_minor, bool keep_alive, std::string_view date);
+
+}  // namespace imgcached::http

@@ -1,0 +1,222 @@
+#include "http/parser.h"
+
+#include <llhttp.h>
+
+#include <cassert>
+
+namespace imgcached::http {
+namespace {
+
+Method method_of(std::uint8_t method) {
+  switch (method) {
+    case HTTP_GET: return Method::get;
+    case HTTP_HEAD: return Method::head;
+    case HTTP_POST: return Method::post;
+    case HTTP_PUT: return Method::put;
+    case HTTP_DELETE: return Method::delete_;
+    case HTTP_OPTIONS: return Method::options;
+    default: return Method::other;
+  }
+}
+
+// Allowed in a Host field: a host and an optional port, nothing that another
+// server on the way could read as a second host, a user or a path.
+bool is_sane_host(std::string_view host) {
+  return host.find_first_of(" \t,/@\\?#") == std::string_view::npos;
+}
+
+}  // namespace
+
+struct Parser::State {
+  llhttp_t llhttp;
+  llhttp_settings_t settings;
+  ParserLimits limits;
+  Kind kind;
+  Event event = Event::need_more;
+  MessageHead head;
+  std::string field_name;
+  std::string field_value;
+  std::size_t head_bytes = 0;
+  std::size_t field_count = 0;
+  std::string_view body;
+  bool skip_body = false;
+  bool failed = false;
+  int error_status = 0;
+  std::string error_message;
+
+  static State& of(llhttp_t* llhttp) { return *static_cast<State*>(llhttp->data); }
+
+  // Ends the parse with a status of our own choice.
+  int refuse(int status, std::string message) {
+    error_status = status;
+    error_message = std::move(message);
+    return HPE_USER;
+  }
+
+  int add_head_bytes(std::size_t count) {
+    head_bytes += count;
+    if (head_bytes <= limits.head_bytes_max) return 0;
+    return refuse(431, "the header fields exceed " + std::to_string(limits.head_bytes_max) +
+                           " bytes; send fewer or shorter ones");
+  }
+
+  void begin() {
+    head = MessageHead{};
+    field_name.clear();
+    field_value.clear();
+    head_bytes = 0;
+    field_count = 0;
+  }
+
+  int end_field() {
+    if (++field_count > limits.headers_max) {
+      return refuse(431, "more than " + std::to_string(limits.headers_max) + " header fields");
+    }
+    head.headers.add(std::move(field_name), std::move(field_value));
+    field_name.clear();
+    field_value.clear();
+    return 0;
+  }
+
+  int end_head();
+  int check_request();
+};
+
+int Parser::State::check_request() {
+  const std::size_t hosts = head.headers.count("Host");
+  if (hosts > 1) return refuse(400, "more than one Host field");
+  if (hosts == 0 && head.version_minor >= 1) return refuse(400, "HTTP/1.1 needs a Host field");
+  if (hosts == 1 && !is_sane_host(*head.headers.find("Host"))) {
+    return refuse(400, "the Host field is not a host and an optional port");
+  }
+  if (head.chunked && head.version_minor == 0) {
+    return refuse(400, "HTTP/1.0 has no chunked transfer coding");
+  }
+  if (head.headers.count("Transfer-Encoding") > 1) {
+    return refuse(400, "more than one Transfer-Encoding field");
+  }
+  return 0;
+}
+
+int Parser::State::end_head() {
+  head.version_minor = llhttp.http_minor;
+  if (kind == Kind::request) {
+    head.method = method_of(llhttp.method);
+    if (llhttp.http_major != 1 || llhttp.http_minor > 1) {
+      return refuse(505, "this server speaks HTTP/1.1 and HTTP/1.0");
+    }
+    // Upgrades are not for us: the request is answered as if it asked for none.
+    llhttp.upgrade = 0;
+  } else {
+    head.status = llhttp.status_code;
+  }
+  head.chunked = (llhttp.flags & F_CHUNKED) != 0;
+  if ((llhttp.flags & F_CONTENT_LENGTH) != 0) head.content_length = llhttp.content_length;
+  head.keep_alive = llhttp_should_keep_alive(&llhttp) != 0;
+  if (kind == Kind::request) {
+    if (const int refused = check_request()) return refused;
+  }
+  return 0;
+}
+
+Parser::Parser(Kind kind, ParserLimits limits) : state_(std::make_unique<State>()) {
+  State& state = *state_;
+  state.kind = kind;
+  state.limits = limits;
+  llhttp_settings_init(&state.settings);
+  state.settings.on_message_begin = [](llhttp_t* llhttp) {
+    State::of(llhttp).begin();
+    return 0;
+  };
+  state.settings.on_url = [](llhttp_t* llhttp, const char* at, std::size_t size) -> int {
+    State& self = State::of(llhttp);
+    self.head.target.append(at, size);
+    if (self.head.target.size() <= self.limits.target_bytes_max) return 0;
+    return self.refuse(414, "the request target exceeds " +
+                                std::to_string(self.limits.target_bytes_max) + " bytes");
+  };
+  state.settings.on_header_field = [](llhttp_t* llhttp, const char* at, std::size_t size) -> int {
+    State::of(llhttp).field_name.append(at, size);
+    return State::of(llhttp).add_head_bytes(size);
+  };
+  state.settings.on_header_value = [](llhttp_t* llhttp, const char* at, std::size_t size) -> int {
+    State::of(llhttp).field_value.append(at, size);
+    return State::of(llhttp).add_head_bytes(size);
+  };
+  state.settings.on_header_value_complete = [](llhttp_t* llhttp) {
+    return State::of(llhttp).end_field();
+  };
+  state.settings.on_headers_complete = [](llhttp_t* llhttp) -> int {
+    State& self = State::of(llhttp);
+    if (const int refused = self.end_head()) return refused;
+    self.event = Event::head;
+    // A response may be told to have no body, which llhttp can't be told while
+    // pausing; so its head is reported together with what follows.
+    if (self.kind == Kind::response) return self.skip_body ? 1 : 0;
+    return HPE_PAUSED;
+  };
+  state.settings.on_body = [](llhttp_t* llhttp, const char* at, std::size_t size) -> int {
+    State& self = State::of(llhttp);
+    self.body = {at, size};
+    self.event = Event::body;
+    return HPE_PAUSED;
+  };
+  state.settings.on_message_complete = [](llhttp_t* llhttp) -> int {
+    State::of(llhttp).event = Event::end;
+    return HPE_PAUSED;
+  };
+  llhttp_init(&state.llhttp, kind == Kind::request ? HTTP_REQUEST : HTTP_RESPONSE,
+              &state.settings);
+  state.llhttp.data = &state;
+}
+
+Parser::Parser(Parser&&) noexcept = default;
+Parser& Parser::operator=(Parser&&) noexcept = default;
+Parser::~Parser() = default;
+
+Parser::Event Parser::advance(std::string_view& input) {
+  State& state = *state_;
+  if (state.failed) return Event::error;
+  state.event = Event::need_more;
+  const llhttp_errno_t status = llhttp_execute(&state.llhttp, input.data(), input.size());
+  if (status == HPE_OK) {
+    input.remove_prefix(input.size());
+    return state.event;
+  }
+  if (status == HPE_PAUSED) {
+    const char* stopped_at = llhttp_get_error_pos(&state.llhttp);
+    input.remove_prefix(static_cast<std::size_t>(stopped_at - input.data()));
+    llhttp_resume(&state.llhttp);
+    return state.event;
+  }
+  state.failed = true;
+  if (state.error_status == 0) {
+    state.error_status = 400;
+    if (status == HPE_INVALID_METHOD) state.error_status = 501;
+    if (status == HPE_INVALID_VERSION) state.error_status = 505;
+    const char* reason = llhttp_get_error_reason(&state.llhttp);
+    state.error_message = std::string("malformed HTTP: ") + (reason ? reason : "");
+  }
+  return Event::error;
+}
+
+Parser::Event Parser::finish() {
+  State& state = *state_;
+  if (state.failed) return Event::error;
+  state.event = Event::need_more;
+  const llhttp_errno_t status = llhttp_finish(&state.llhttp);
+  if (status == HPE_OK || status == HPE_PAUSED) return state.event;
+  state.failed = true;
+  state.error_status = 400;
+  state.error_message = "the connection ended in the middle of a message";
+  return Event::error;
+}
+
+void Parser::expect_no_body() { state_->skip_body = true; }
+
+MessageHead& Parser::head() { return state_->head; }
+std::string_view Parser::body() const { return state_->body; }
+int Parser::error_status() const { return state_->error_status; }
+const std::string& Parser::error_message() const { return state_->error_message; }
+
+}  // namespace imgcached::http

@@ -1,0 +1,71 @@
+// Parser: HTTP/1.x messages out of a stream of bytes; the only user of llhttp.
+//
+// A pull machine without I/O. advance() consumes input until something is
+// worth telling:
+//
+//   need_more -> head -> (body)* -> end -> head -> ...
+//                    \ error (final)
+//
+// After `end` the parser is ready for the next message of the connection, whose
+// bytes may already follow in the input (pipelining).
+//
+// llhttp checks the grammar. On top of it stand our limits and those rules of
+// RFC 9112 that concern a server's safety; error_status() says which code a
+// refused request deserves. Nothing that follows an error is looked at.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "http/message.h"
+
+namespace imgcached::http {
+
+struct ParserLimits {
+  std::size_t target_bytes_max = 16 * 1024;  // beyond: 414
+  std::size_t head_bytes_max = 64 * 1024;    // all field names and values, beyond: 431
+  std::size_t headers_max = 128;             // beyond: 431
+};
+
+class Parser {
+ public:
+  enum class Kind { request, response };
+  enum class Event {
+    need_more,  // the input is used up
+    head,       // head() is complete
+    body,       // body() has some bytes of the body
+    end,        // the message is complete
+    error,      // the peer broke the protocol or a limit
+  };
+
+  explicit Parser(Kind kind, ParserLimits limits = {});
+  Parser(Parser&&) noexcept;
+  Parser& operator=(Parser&&) noexcept;
+  ~Parser();
+
+  // Takes what it uses off the front of `input`.
+  Event advance(std::string_view& input);
+
+  // The end of the connection: Event::end when that completes a response of
+  // unstated length, Event::error in the middle of a message, else need_more.
+  Event finish();
+
+  // Responses: the next one answers a HEAD request, so it has no body whatever
+  // its header fields say.
+  void expect_no_body();
+
+  // Valid from `head` to the following `head`. One may move out of it.
+  MessageHead& head();
+  // Valid until the input it points into goes.
+  std::string_view body() const;
+
+  int error_status() const;
+  const std::string& error_message() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace imgcached::http

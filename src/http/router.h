@@ -1,0 +1,54 @@
+// Router: which handler answers a method and a path.
+//
+// A pattern is a literal path, or a prefix that ends in `/*`: what follows the
+// prefix, slashes included, is then the request's `rest`. Literal patterns win,
+// then the longest prefix. Paths are matched percent-decoded, HEAD as GET.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/task.h"
+#include "http/body_reader.h"
+#include "http/message.h"
+
+namespace imgcached::http {
+
+// What a handler gets. Lives until its response has been written.
+struct Request {
+  MessageHead head;
+  std::string path;   // percent-decoded, slashes at the start folded into one
+  std::string rest;   // what the `*` of the pattern stands for
+  std::string query;  // still encoded, without the question mark
+  BodyReader* body = nullptr;
+};
+
+using Handler = std::function<Task<Response>(Request& request)>;
+
+struct Route {
+  Method method;
+  std::string pattern;
+  Handler handler;
+  std::uint64_t body_bytes_max = 0;  // beyond: 413
+};
+
+class Router {
+ public:
+  void add(Route route);
+
+  struct Match {
+    const Route* route = nullptr;  // null: nothing there for this method
+    std::string_view rest;         // into the path
+    std::vector<Method> allowed;   // with a null route: what there is, for 405; empty: 404
+  };
+  // The result is valid as long as the router and `path`.
+  Match match(Method method, std::string_view path) const;
+
+ private:
+  std::vector<Route> routes_;  // prefixes behind literals, longest first
+};
+
+}  // namespace imgcached::http

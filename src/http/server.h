@@ -1,0 +1,106 @@
+// Server: accepts connections and serves each with a coroutine of its own.
+//
+// Model: Server owns the listener, the limits and the set of its connections;
+// a Connection (connection.h) is one client's loop of read, match, handle,
+// write. What the server says by itself (no such page, too large, too slow) is
+// put into words by the application's ErrorRenderer, so that a page answers in
+// HTML and an API in JSON.
+//
+// drain() ends it: nothing new is accepted, idle connections are closed,
+// running requests may finish within the grace, what is left is cut.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/gate.h"
+#include "base/result.h"
+#include "http/message.h"
+#include "http/parser.h"
+#include "http/router.h"
+#include "net/listener.h"
+#include "net/loop.h"
+
+namespace imgcached::http {
+
+struct ServerLimits {
+  ParserLimits parser;
+  std::size_t connections_max = 16384;        // beyond: 503
+  std::uint64_t idle_timeout_ms = 60'000;     // between requests: closed silently
+  std::uint64_t head_timeout_ms = 10'000;     // from a head's first byte to its last: 408
+  std::uint64_t body_timeout_ms = 20'000;     // between two pieces of a body: 408
+  std::uint64_t write_timeout_ms = 20'000;    // per written_piece_bytes: closed
+  std::size_t written_piece_bytes = 1 << 20;  // what is handed to the socket at once
+  // A body that no handler wanted: read and dropped up to this size, to keep the
+  // connection; beyond it the connection ends.
+  std::size_t unread_body_bytes_max = 1 << 18;
+  // Before a connection ends with bytes of the client unread, it is drained up
+  // to this much, or a reset could overtake our answer.
+  std::size_t lingered_bytes_max = 64 << 20;
+  std::uint64_t linger_timeout_ms = 2'000;
+};
+
+// Counters since the start, for /metrics.
+struct ServerStats {
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t responses_by_class[6] = {};  // [2] counts 2xx ...
+  std::uint64_t bytes_written = 0;
+};
+
+// The response to a failure. `path` is decoded, or empty when it is unknown.
+using ErrorRenderer =
+    std::function<Response(std::string_view path, int status, std::string_view message)>;
+
+class Connection;
+
+class Server {
+ public:
+  struct Options {
+    ServerLimits limits;
+    bool access_log = false;
+    std::string name;  // for log lines
+  };
+
+  Server(net::Loop& loop, const Router& router, ErrorRenderer render_error, Options options);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  // Starts to listen; serving begins with the loop. Errors name the address.
+  Result<void> listen(const net::SocketAddress& address);
+  net::Address address() const { return listener_->address(); }
+
+  // Ends serving, see above; returns when no connection is left.
+  Task<void> drain(std::uint64_t grace_ms);
+
+  std::size_t open_connections() const { return connections_.size(); }
+  const ServerStats& stats() const { return stats_; }
+
+ private:
+  friend class Connection;
+
+  Task<void> accept_all();
+  Task<void> serve(net::Stream stream);
+  Task<void> refuse(net::Stream stream);
+  // The value of the Date field, made once a second.
+  std::string_view date();
+
+  net::Loop& loop_;
+  const Router& router_;
+  ErrorRenderer render_error_;
+  Options options_;
+  std::optional<net::Listener> listener_;
+  std::unordered_set<Connection*> connections_;
+  bool draining_ = false;
+  ServerStats stats_;
+  std::int64_t date_second_ = -1;
+  std::string date_;
+  Gate gate_;
+};
+
+}  // namespace imgcached::http
