@@ -55,11 +55,10 @@ class Gate {
       auto final_suspend() const noexcept {
         struct Leave {
           bool await_ready() const noexcept { return false; }
-          std::coroutine_handle<> await_suspend(
-              std::coroutine_handle<promise_type> self) const noexcept {
+          void await_suspend(std::coroutine_handle<promise_type> self) const noexcept {
             Gate& owner = self.promise().gate;
             self.destroy();
-            return owner.leave();
+            owner.leave();
           }
           void await_resume() const noexcept {}
         };
@@ -72,9 +71,9 @@ class Gate {
 
   static Root run(Gate&, Task<void> task) { co_await std::move(task); }
 
-  std::coroutine_handle<> leave() {
-    if (--running_ > 0 || !waiter_) return std::noop_coroutine();
-    return std::exchange(waiter_, nullptr);
+  void leave() {
+    if (--running_ > 0 || !waiter_) return;
+    std::exchange(waiter_, nullptr).resume();  // may destroy the gate
   }
 
   std::size_t running_ = 0;

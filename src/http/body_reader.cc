@@ -52,24 +52,20 @@ Task<Result<void>> BodyReader::refill() {
 
 Task<Result<std::string_view>> BodyReader::next() {
   while (!error_ && !at_end_) {
-    if (buffer_.empty()) {
-      Result<void> refilled = co_await refill();
-      if (!refilled) {
-        error_ = std::move(refilled).error();
-        break;
-      }
-    }
-    continue_pending_ = false;  // the client did not wait
     std::string_view input = buffer_.unread();
-    const std::size_t before = input.size();
+    if (!input.empty()) continue_pending_ = false;  // the client did not wait
     const Parser::Event event = parser_.advance(input);
-    buffer_.consume(before - input.size());
+    buffer_.consume(buffer_.unread().size() - input.size());
     if (event == Parser::Event::end) at_end_ = true;
     if (event == Parser::Event::error) error_ = Error{Errc::protocol, parser_.error_message()};
     if (event == Parser::Event::body) {
       bytes_read_ += parser_.body().size();
       if (bytes_read_ <= bytes_max_) co_return parser_.body();
       error_ = over_limit(bytes_max_);
+    }
+    if (event == Parser::Event::need_more) {
+      Result<void> refilled = co_await refill();
+      if (!refilled) error_ = std::move(refilled).error();
     }
   }
   if (error_) co_return *error_;

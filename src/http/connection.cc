@@ -50,33 +50,30 @@ void Connection::finish() {
 Task<Connection::Arrival> Connection::await_head() {
   idle_ = true;
   while (true) {
-    if (buffer_.empty()) {
-      if (idle_) {
-        buffer_.release();
-        stream_.set_deadline(limits_.idle_timeout_ms);
-      }
-      Result<std::size_t> count = co_await stream_.read(buffer_);
-      if (!count) {
-        if (idle_ || count.error().code != Errc::timed_out) co_return Arrival::gone;
-        refusal_ = {408, "the request did not arrive in time; send it again"};
-        co_return Arrival::refused;
-      }
-      if (*count == 0) co_return Arrival::gone;
-    }
-    if (idle_) {
+    if (idle_ && !buffer_.empty()) {
       idle_ = false;
       stream_.set_deadline(limits_.head_timeout_ms);
     }
     std::string_view input = buffer_.unread();
-    const std::size_t before = input.size();
     const Parser::Event event = parser_.advance(input);
-    buffer_.consume(before - input.size());
+    buffer_.consume(buffer_.unread().size() - input.size());
     if (event == Parser::Event::head) {
       stream_.set_deadline(0);
       co_return Arrival::request;
     }
     if (event == Parser::Event::error) {
       refusal_ = {parser_.error_status(), parser_.error_message()};
+      co_return Arrival::refused;
+    }
+    if (idle_) {
+      buffer_.release();
+      stream_.set_deadline(limits_.idle_timeout_ms);
+    }
+    Result<std::size_t> count = co_await stream_.read(buffer_);
+    if (count && *count == 0) co_return Arrival::gone;
+    if (!count) {
+      if (idle_ || count.error().code != Errc::timed_out) co_return Arrival::gone;
+      refusal_ = {408, "the request did not arrive in time; send it again"};
       co_return Arrival::refused;
     }
   }

@@ -150,12 +150,12 @@ Parser::Parser(Kind kind, ParserLimits limits) : state_(std::make_unique<State>(
     State& self = State::of(llhttp);
     if (const int refused = self.end_head()) return refused;
     self.event = Event::head;
-    // A response may be told to have no body, which llhttp can't be told while
-    // pausing; so its head is reported together with what follows.
-    if (self.kind == Kind::response) return self.skip_body ? 1 : 0;
+    // Pausing leaves no way to tell llhttp that there is no body, but its flag.
+    if (self.skip_body) llhttp->flags |= F_SKIPBODY;
     return HPE_PAUSED;
   };
   state.settings.on_body = [](llhttp_t* llhttp, const char* at, std::size_t size) -> int {
+    if (size == 0) return 0;  // advance() was called without input
     State& self = State::of(llhttp);
     self.body = {at, size};
     self.event = Event::body;
@@ -212,7 +212,7 @@ Parser::Event Parser::finish() {
   return Event::error;
 }
 
-void Parser::expect_no_body() { state_->skip_body = true; }
+void Parser::expect_body(bool expected) { state_->skip_body = !expected; }
 
 MessageHead& Parser::head() { return state_->head; }
 std::string_view Parser::body() const { return state_->body; }

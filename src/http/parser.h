@@ -44,16 +44,17 @@ class Parser {
   Parser& operator=(Parser&&) noexcept;
   ~Parser();
 
-  // Takes what it uses off the front of `input`.
+  // Takes what it uses off the front of `input`. Before reading more, call it
+  // until it needs more, without input too: the end of a message may be due.
   Event advance(std::string_view& input);
 
   // The end of the connection: Event::end when that completes a response of
   // unstated length, Event::error in the middle of a message, else need_more.
   Event finish();
 
-  // Responses: the next one answers a HEAD request, so it has no body whatever
-  // its header fields say.
-  void expect_no_body();
+  // Responses: whether the next one may have a body. The answer to HEAD has none
+  // whatever its header fields say.
+  void expect_body(bool expected);
 
   // Valid from `head` to the following `head`. One may move out of it.
   MessageHead& head();

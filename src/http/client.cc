@@ -1,0 +1,190 @@
+#include "http/client.h"
+
+#include <cassert>
+#include <coroutine>
+#include <cstring>
+
+namespace imgcached::http {
+namespace {
+
+std::string serialize_request_head(const ClientRequest& request, const std::string& host) {
+  std::string head = request.method + " " + request.target + " HTTP/1.1\r\nHost: " + host;
+  const std::size_t size = request.body.size();
+  if (size > 0 || request.method == "POST" || request.method == "PUT") {
+    head += "\r\nContent-Length: " + std::to_string(size);
+  }
+  for (const auto& [name, value] : request.headers) head += "\r\n" + name + ": " + value;
+  head += "\r\n\r\n";
+  return head;
+}
+
+// Collects a body: in place when its size was announced, growing otherwise.
+class BodyCollector {
+ public:
+  explicit BodyCollector(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  bool announce(std::uint64_t size) {
+    if (size > bytes_max_) return false;
+    exact_.emplace(size);
+    return true;
+  }
+  bool add(std::string_view piece) {
+    if (piece.size() > bytes_max_ - size_) return false;
+    if (exact_) {
+      std::memcpy(exact_->data() + size_, piece.data(), piece.size());
+    } else {
+      growing_ += piece;
+    }
+    size_ += piece.size();
+    return true;
+  }
+  Blob finish() { return exact_ ? std::move(*exact_).seal() : Blob::copy_of(growing_); }
+
+ private:
+  std::size_t bytes_max_;
+  std::size_t size_ = 0;
+  std::optional<BlobBuffer> exact_;
+  std::string growing_;
+};
+
+}  // namespace
+
+ClientConnection::ClientConnection(net::Loop& loop, net::Address server, Limits limits)
+    : loop_(loop), server_(std::move(server)), limits_(limits), buffer_(loop.buffers()) {}
+
+Task<Result<void>> ClientConnection::connect() {
+  Result<net::Stream> stream =
+      co_await net::Stream::connect(loop_, server_, limits_.connect_timeout_ms);
+  if (!stream) co_return std::move(stream).error();
+  stream_.emplace(std::move(*stream));
+  buffer_.release();
+  parser_ = Parser(Parser::Kind::response);
+  co_return Result<void>();
+}
+
+Task<Result<ClientResponse>> ClientConnection::exchange(const ClientRequest& request) {
+  answered_ = false;
+  if (!is_open()) {
+    Result<void> connected = co_await connect();
+    if (!connected) co_return std::move(connected).error();
+  }
+  const std::string head = serialize_request_head(request, server_.text());
+  const net::Stream::Pieces pieces{head, request.body.view()};
+  stream_->set_deadline(limits_.response_timeout_ms);
+  Result<void> written = co_await stream_->write(pieces);
+  if (!written) {
+    close();
+    co_return std::move(written).error();
+  }
+  Result<ClientResponse> response = co_await receive(request.method == "HEAD");
+  if (!response) {
+    close();
+  } else {
+    stream_->set_deadline(0);
+    if (!parser_.head().keep_alive || !buffer_.empty()) close();
+  }
+  co_return response;
+}
+
+Task<Result<ClientResponse>> ClientConnection::receive(bool head_only) {
+  parser_.expect_body(!head_only);
+  BodyCollector body(limits_.body_bytes_max);
+  const Error over_limit{Errc::too_large, server_.text() + " sent more than " +
+                                              std::to_string(limits_.body_bytes_max) + " bytes"};
+  Parser::Event event = Parser::Event::need_more;
+  while (event != Parser::Event::end) {
+    std::string_view input = buffer_.unread();
+    event = parser_.advance(input);
+    buffer_.consume(buffer_.unread().size() - input.size());
+    if (event == Parser::Event::error) {
+      co_return Error{Errc::protocol, server_.text() + ": " + parser_.error_message()};
+    }
+    if (event == Parser::Event::head && !head_only) {
+      const auto length = parser_.head().content_length;
+      if (length && !body.announce(*length)) co_return over_limit;
+    }
+    if (event == Parser::Event::body && !body.add(parser_.body())) co_return over_limit;
+    if (event != Parser::Event::need_more) continue;
+
+    buffer_.release();
+    stream_->set_deadline(limits_.response_timeout_ms);
+    Result<std::size_t> count = co_await stream_->read(buffer_);
+    if (!count) co_return std::move(count).error();
+    if (*count > 0) {
+      answered_ = true;
+    } else {
+      event = parser_.finish();
+      if (event != Parser::Event::end) {
+        co_return Error{Errc::closed, server_.text() + " closed the connection"};
+      }
+    }
+  }
+  ClientResponse response;
+  response.status = parser_.head().status;
+  response.headers = std::move(parser_.head().headers);
+  response.body = body.finish();
+  co_return response;
+}
+
+void ClientConnection::close() { stream_.reset(); }
+
+// One who waits for a connection to become free.
+struct Client::Turn {
+  Client& client;
+  std::coroutine_handle<> waiter;
+
+  bool await_ready() const noexcept {
+    return client.busy_ < client.limits_.connections_max && client.waiting_.empty();
+  }
+  void await_suspend(std::coroutine_handle<> suspended) {
+    waiter = suspended;
+    client.waiting_.push_back(this);
+  }
+  void await_resume() const noexcept { ++client.busy_; }
+};
+
+Client::Client(net::Loop& loop, net::Address server, Limits limits)
+    : loop_(loop), server_(std::move(server)), limits_(limits) {}
+
+Client::~Client() { assert(busy_ == 0 && waiting_.empty()); }
+
+Task<Result<ClientResponse>> Client::request(const ClientRequest& request) {
+  if (waiting_.size() >= limits_.waiting_max) {
+    co_return Error{Errc::unavailable, "too many requests are waiting for " + server_.text()};
+  }
+  Turn turn{*this, nullptr};
+  co_await turn;
+  std::unique_ptr<ClientConnection> connection = take_idle();
+  const bool kept = connection->is_open();
+  Result<ClientResponse> response = co_await connection->exchange(request);
+  if (!response && kept && connection->unanswered() && response.error().code == Errc::closed) {
+    response = co_await connection->exchange(request);
+  }
+  if (connection->is_open()) idle_.push_back(std::move(connection));
+  --busy_;
+  pass_turn();
+  co_return response;
+}
+
+std::unique_ptr<ClientConnection> Client::take_idle() {
+  if (idle_.empty()) {
+    return std::make_unique<ClientConnection>(loop_, server_, limits_.connection);
+  }
+  std::unique_ptr<ClientConnection> connection = std::move(idle_.back());
+  idle_.pop_back();
+  return connection;
+}
+
+void Client::pass_turn() {
+  if (waiting_.empty() || busy_ >= limits_.connections_max) return;
+  Turn* next = waiting_.front();
+  waiting_.pop_front();
+  next->waiter.resume();
+}
+
+void Client::close() {
+  assert(busy_ == 0);
+  idle_.clear();
+}
+
+}  // namespace imgcached::http

@@ -1,0 +1,113 @@
+// Client: a pool of kept-alive connections to one server, and requests on them.
+//
+// Used between the two services, and by tests. A request takes an idle
+// connection or opens one; beyond connections_max it waits its turn, in order
+// and bounded. Each connection carries one request at a time.
+//
+// A kept connection may have been closed by the server meanwhile, which shows
+// only when it is used: a request that failed on a kept connection before any
+// byte of the answer came is sent once more, on a new one. REQUIRES therefore:
+// requests may be repeated without harm.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/gate.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "http/message.h"
+#include "http/parser.h"
+#include "net/address.h"
+#include "net/loop.h"
+#include "net/stream.h"
+
+namespace imgcached::http {
+
+struct ClientRequest {
+  std::string method = "GET";
+  std::string target = "/";
+  Headers headers;  // Host and Content-Length are added
+  Body body;
+};
+
+struct ClientResponse {
+  int status = 0;
+  Headers headers;
+  Blob body;
+};
+
+// One connection to a server, one exchange at a time.
+class ClientConnection {
+ public:
+  struct Limits {
+    std::uint64_t connect_timeout_ms = 1'000;
+    std::uint64_t response_timeout_ms = 2'000;  // from the request's last byte, and between pieces
+    std::size_t body_bytes_max = 64u << 20;
+  };
+
+  ClientConnection(net::Loop& loop, net::Address server, Limits limits);
+
+  // Sends the request and awaits the whole response. Errors: unavailable
+  // (can't connect), timed_out, closed, protocol, too_large; after any of them
+  // the connection is closed.
+  Task<Result<ClientResponse>> exchange(const ClientRequest& request);
+
+  // Whether it can take another request without connecting anew.
+  bool is_open() const { return stream_ && stream_->is_open(); }
+  // Whether the last exchange failed before any byte of a response came.
+  bool unanswered() const { return !answered_; }
+  void close();
+
+ private:
+  Task<Result<void>> connect();
+  Task<Result<ClientResponse>> receive(bool head_only);
+
+  net::Loop& loop_;
+  net::Address server_;
+  Limits limits_;
+  std::optional<net::Stream> stream_;
+  net::ReadBuffer buffer_;
+  Parser parser_{Parser::Kind::response};
+  bool answered_ = false;
+};
+
+class Client {
+ public:
+  struct Limits {
+    ClientConnection::Limits connection;
+    std::size_t connections_max = 32;
+    std::size_t waiting_max = 4096;  // beyond: unavailable
+  };
+
+  Client(net::Loop& loop, net::Address server, Limits limits);
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  ~Client();
+
+  // Errors as ClientConnection::exchange, and unavailable when too many wait.
+  // `request` must outlive the await.
+  Task<Result<ClientResponse>> request(const ClientRequest& request);
+
+  // Closes the idle connections. REQUIRES: no request under way.
+  void close();
+
+ private:
+  struct Turn;
+
+  std::unique_ptr<ClientConnection> take_idle();
+  // Lets the first of those who wait go on.
+  void pass_turn();
+
+  net::Loop& loop_;
+  net::Address server_;
+  Limits limits_;
+  std::vector<std::unique_ptr<ClientConnection>> idle_;
+  std::size_t busy_ = 0;
+  std::deque<Turn*> waiting_;
+};
+
+}  // namespace imgcached::http
