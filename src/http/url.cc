@@ -1,0 +1,142 @@
+#include "http/url.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+#include "http/message.h"
+
+namespace imgcached::http {
+namespace {
+
+constexpr std::array<bool, 256> unreserved = [] {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[c] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[c] = table[c | 0x20] = true;
+  for (const char c : {'-', '.', '_', '~'}) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
+// The digit's value, or -1.
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+enum class Plus { itself, space };
+
+// `offset` is where `text` stands in what the client sent, for the error.
+Result<std::string> decode(std::string_view text, Plus plus, std::size_t offset) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '+' && plus == Plus::space) {
+      out += ' ';
+    } else if (c != '%') {
+      out += c;
+    } else {
+      const int high = i + 1 < text.size() ? hex_digit(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
+      if (high < 0 || low < 0) {
+        return Error{Errc::invalid_argument,
+                     fmt::format("bad percent escape at byte {}: write % and two hexadecimal "
+                                 "digits, and a percent sign itself as %25",
+                                 offset + i)};
+      }
+      out += static_cast<char>(high << 4 | low);
+      i += 2;
+    }
+  }
+  return out;
+}
+
+std::string encode(std::string_view text, bool keep_slash) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (unreserved[byte] || (c == '/' && keep_slash)) {
+      out += c;
+    } else {
+      out += {'%', digits[byte >> 4], digits[byte & 15]};
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> percent_decode(std::string_view text) { return decode(text, Plus::itself, 0); }
+
+std::string percent_encode(std::string_view text) { return encode(text, false); }
+
+std::string percent_encode_path(std::string_view text) { return encode(text, true); }
+
+Result<Target> split_target(std::string_view target) {
+  if (target == "*") return Target{target, {}};
+  if (const auto hash = target.find('#'); hash != target.npos) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("'#' at byte {} of the request target: write it as %23", hash)};
+  }
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
+    target.remove_prefix(scheme.size());
+    const auto host_end = std::min(target.find_first_of("/?"), target.size());
+    if (host_end == 0) {
+      return Error{Errc::invalid_argument, "the request target is a URL without a host"};
+    }
+    target.remove_prefix(host_end);
+    if (target.empty() || target.front() == '?') {
+      return Target{"/", target.substr(std::min<std::size_t>(1, target.size()))};
+    }
+    break;
+  }
+  if (target.empty() || target.front() != '/') {
+    return Error{Errc::invalid_argument,
+                 "the request target must be a path that starts with '/', or an http URL"};
+  }
+  const auto question = target.find('?');
+  if (question == target.npos) return Target{target, {}};
+  return Target{target.substr(0, question), target.substr(question + 1)};
+}
+
+std::string_view collapse_leading_slashes(std::string_view path) {
+  while (path.starts_with("//")) path.remove_prefix(1);
+  return path;
+}
+
+std::optional<std::string_view> Form::find(std::string_view name) const {
+  for (const auto& [field, value] : fields_) {
+    if (field == name) return value;
+  }
+  return std::nullopt;
+}
+
+Result<Form> parse_form(std::string_view text) {
+  std::vector<Form::Field> fields;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('&', begin), text.size());
+    const std::string_view field = text.substr(begin, end - begin);
+    if (!field.empty()) {
+      if (fields.size() == Form::fields_max) {
+        return Error{Errc::too_large,
+                     fmt::format("the form has more than {} fields", Form::fields_max)};
+      }
+      const auto equals = std::min(field.find('='), field.size());
+      const auto value_at = std::min(equals + 1, field.size());
+      auto name = decode(field.substr(0, equals), Plus::space, begin);
+      if (!name) return std::move(name).error();
+      auto value = decode(field.substr(value_at), Plus::space, begin + value_at);
+      if (!value) return std::move(value).error();
+      fields.emplace_back(*std::move(name), *std::move(value));
+    }
+    begin = end + 1;
+  }
+  return Form(std::move(fields));
+}
+
+}  // namespace imgcached::http
