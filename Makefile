@@ -24,10 +24,10 @@ PKG_LIBS    = $(eval PKG_LIBS := $$(shell pkg-config --libs $(MODULES); \
 
 # --- Files ---------------------------------------------------------------------------------------
 ROOMS      := base net http db cache images pages
-objects     = $(patsubst %.cc,$(BUILD)/%.o,$(wildcard $(1)))
-LIBRARY    := $(call objects,$(ROOMS:%=src/%/*.cc)) $(BUILD)/libllhttp.a
+objects     = $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard $(1)))
+LIBRARY    := $(call objects,$(ROOMS:%=src/%/*.cc)) $(BUILD)/obj/libllhttp.a
 PROGRAM    := $(call objects,src/*.cc)
-TEST_MAIN  := $(BUILD)/tests/main.o
+TEST_MAIN  := $(BUILD)/obj/tests/main.o
 UNIT       := $(call objects,tests/*_test.cc $(ROOMS:%=tests/%/*.cc) src/config.cc) \
               $(call objects,tests/e2e/fixture.cc)
 E2E        := $(call objects,tests/e2e/*.cc)
@@ -48,16 +48,17 @@ $(BUILD)/tests/unit: $(TEST_MAIN) $(UNIT) $(LIBRARY)
 $(BUILD)/tests/e2e: $(TEST_MAIN) $(E2E) $(LIBRARY)
 $(BUILD)/imgcached $(BUILD)/tests/unit $(BUILD)/tests/e2e:
 	@echo '  link $@'
+	@mkdir -p $(@D)
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
 
-$(BUILD)/%.o: %.cc Makefile | packages-build
+$(BUILD)/obj/%.o: %.cc Makefile | packages-build
 	@echo '  c++  $<'
 	@mkdir -p $(@D)
 	@$(CCACHE) $(CXX) -std=c++20 $(OPTIMIZE) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 $(TEST_MAIN) $(UNIT) $(E2E): | packages-test
 
 # llhttp: C sources (node-llhttp) where the release has no library of it (libllhttp-dev).
-$(BUILD)/libllhttp.a: | packages-build
+$(BUILD)/obj/libllhttp.a: | packages-build
 	@echo '  cc   llhttp'
 	@mkdir -p $(@D)/llhttp
 	@rm -f $@; ar rcs $@

@@ -1,0 +1,60 @@
+// The fixture itself: a test that stands on it is worth what it is worth.
+#include "tests/e2e/fixture.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+
+namespace imgcached::e2e {
+namespace {
+
+TEST_CASE("a database keeps what was committed through a stop and a crash") {
+  Database database;
+  const std::string name = database.create();
+  database.query("CREATE TABLE t (text VARCHAR(255))", name);
+  const std::string socket = database.socket();
+
+  database.query("INSERT INTO t VALUES ('before\tthe \\\\ stop\n')", name);
+  database.stop();
+  database.start();
+  database.query("INSERT INTO t VALUES (NULL)", name);
+  database.kill();
+  database.start();
+
+  CHECK(database.query("SELECT * FROM t ORDER BY text IS NULL", name) ==
+        Database::Rows{{"before\tthe \\ stop\n"}, {"NULL"}});
+  CHECK(database.socket() == socket);
+}
+
+TEST_CASE("each created database is a fresh one") {
+  Database& database = Database::shared();
+  const std::string name = database.create();
+  CHECK(name != database.create());
+  CHECK(database.query("SHOW TABLES", name).empty());
+}
+
+TEST_CASE("a frozen database answers again when it is thawed") {
+  Database& database = Database::shared();
+  database.freeze();
+  database.thaw();
+  CHECK(database.query("SELECT 1 + 1") == Database::Rows{{"2"}});
+}
+
+TEST_CASE("a process is read, signalled and waited for") {
+  const ScratchDirectory scratch;
+  Process process({"sh", "-c", "trap 'echo bye; exit 3' TERM; echo ready; while :; do :; done"},
+                  scratch.path() + "/errors");
+  CHECK(process.read_line() == "ready");
+  process.signal(SIGTERM);
+  CHECK(process.read_all() == "bye\n");
+  CHECK(process.wait() == 3);
+}
+
+TEST_CASE("a process that a signal ends is reported as a shell does") {
+  const ScratchDirectory scratch;
+  Process process({"sleep", "1000"}, scratch.path() + "/errors");
+  process.signal(SIGTERM);
+  CHECK(process.wait() == 128 + SIGTERM);
+}
+
+}  // namespace
+}  // namespace imgcached::e2e
