@@ -1,0 +1,40 @@
+// CacheClient: the cache service as the rest of the program sees it.
+//
+// Two implementations, and nothing above knows which it has: MailboxCacheClient
+// hops to the cache's loop in the same process, HttpCacheClient speaks HTTP to
+// a cache service elsewhere. Every operation is safe to repeat.
+//
+// Errors: unavailable when the service can't be reached or is overloaded,
+// timed_out when it does not answer. A failed get means nothing about the key;
+// after a failed invalidate or clear, an old image may still be cached.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/blob.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "cache/cache.h"
+
+namespace imgcached::cache {
+
+class CacheClient {
+ public:
+  virtual ~CacheClient() = default;
+
+  virtual Task<Result<Lookup>> get(std::string key) = 0;
+  // Puts what was fetched after a miss that gave this lease.
+  virtual Task<Result<PutOutcome>> put(std::string key, Blob blob, std::uint64_t lease) = 0;
+  virtual Task<Result<void>> invalidate(std::string key) = 0;
+  virtual Task<Result<void>> clear() = 0;
+  // Has the service read the newest row of cache_properties. Error unavailable
+  // also when the service can't read it; its old configuration stays.
+  virtual Task<Result<void>> refresh_configuration() = 0;
+  // What the service counts, as of now.
+  virtual Task<Result<Stats>> stats() = 0;
+  // Whether the service answers at all.
+  virtual Task<Result<void>> ping() = 0;
+};
+
+}  // namespace imgcached::cache

@@ -1,0 +1,243 @@
+#include "images/blob_store.h"
+
+#include <cassert>
+
+#include "base/log.h"
+#include "net/offload.h"
+
+namespace imgcached::images {
+namespace {
+
+constexpr std::string_view lock_name = "lock";
+constexpr std::string_view unfinished_directory = "tmp";
+constexpr int fan_out = 256;
+
+std::string fan_out_name(int index) {
+  static constexpr char digits[] = "0123456789abcdef";
+  return {digits[index >> 4], digits[index & 15]};
+}
+
+// What the system said about a file is for the log; the client learns that and
+// what to do.
+Error for_client(const Error& error) {
+  if (error.code == Errc::unavailable) return error;  // too many jobs: not the disk's fault
+  log::error("storage_failed code={} reason=\"{}\"", to_string(error.code), error.message);
+  if (error.code == Errc::storage_full) {
+    return Error{Errc::storage_full, "the disk is full; nothing was changed"};
+  }
+  return Error{Errc::storage_failed,
+               "the image directory could not be used; nothing was changed, try again later"};
+}
+
+}  // namespace
+
+// --- BlobWriter ---------------------------------------------------------------------------------
+
+BlobWriter::BlobWriter(BlobStore& store) : store_(&store), name_(store.new_name()) {}
+
+BlobWriter::BlobWriter(BlobWriter&& other) noexcept
+    : store_(other.store_),
+      name_(std::move(other.name_)),
+      buffer_(std::move(other.buffer_)),
+      file_(std::move(other.file_)),
+      content_type_(other.content_type_),
+      byte_size_(other.byte_size_),
+      digest_(std::move(other.digest_)),
+      settled_(std::exchange(other.settled_, true)) {}
+
+BlobWriter::~BlobWriter() { assert((settled_ || !file_) && "neither finished nor discarded"); }
+
+Task<Result<void>> BlobWriter::write(std::string_view piece) {
+  byte_size_ += piece.size();
+  if (byte_size_ > store_->options_.image_bytes_max) {
+    co_return Error{Errc::too_large, "the image is over the limit of " +
+                                         std::to_string(store_->options_.image_bytes_max) +
+                                         " bytes"};
+  }
+  digest_.update(piece);
+  buffer_ += piece;
+  if (!content_type_ && buffer_.size() >= sniffed_bytes) {
+    Result<void> judged = judge_type();
+    if (!judged) co_return judged;
+  }
+  if (buffer_.size() < buffer_bytes) co_return Result<void>();
+  Result<void> flushed = co_await flush();
+  co_return flushed;
+}
+
+Result<void> BlobWriter::judge_type() {
+  content_type_ = sniff_image_type(std::string_view(buffer_).substr(0, sniffed_bytes));
+  if (content_type_) return {};
+  return Error{Errc::unsupported_type, "this is no image of an accepted type; send " +
+                                           std::string(accepted_types)};
+}
+
+Task<Result<void>> BlobWriter::flush() {
+  auto job = [this] { return write_buffer(); };
+  Result<void> written = co_await net::offload(*store_->loop_, job);
+  if (!written) co_return for_client(written.error());
+  co_return Result<void>();
+}
+
+// Runs on the thread pool, as do the jobs below.
+Result<void> BlobWriter::write_buffer() {
+  if (!file_) {
+    Result<net::File> created = net::File::create(unfinished_path());
+    if (!created) return std::move(created).error();
+    file_.emplace(std::move(*created));
+  }
+  Result<void> written = file_->write(buffer_);
+  buffer_.clear();
+  return written;
+}
+
+Result<void> BlobWriter::make_durable(const std::string& location) {
+  const bool strict = store_->options_.durability == Durability::strict;
+  Result<void> done = write_buffer();
+  if (done && strict) done = file_->sync();
+  if (file_) file_->close();
+  const std::string final_path = store_->path(location);
+  if (done) done = net::rename_file(unfinished_path(), final_path);
+  if (done && strict) {
+    done = net::sync_directory(final_path.substr(0, final_path.rfind('/')));
+    // The name may or may not survive a power cut; so nobody may rely on it.
+    if (!done) static_cast<void>(net::remove_file(final_path));
+  }
+  return done;
+}
+
+Task<Result<BlobWriter::Finished>> BlobWriter::finish() {
+  if (byte_size_ == 0) {
+    co_await discard();
+    co_return Error{Errc::invalid_argument, "the file is empty; send an image"};
+  }
+  if (!content_type_) {
+    Result<void> judged = judge_type();
+    if (!judged) {
+      co_await discard();
+      co_return std::move(judged).error();
+    }
+  }
+  const std::string location = name_.substr(0, 2) + "/" + name_;
+  auto job = [this, &location] { return make_durable(location); };
+  Result<void> durable = co_await net::offload(*store_->loop_, job);
+  if (!durable) {
+    co_await discard();
+    co_return for_client(durable.error());
+  }
+  settled_ = true;
+  co_return Finished{location, *content_type_, byte_size_, digest_.finish()};
+}
+
+Task<void> BlobWriter::discard() {
+  if (settled_) co_return;
+  settled_ = true;
+  if (!file_) co_return;
+  auto job = [this] {
+    file_->close();
+    return net::remove_file(unfinished_path());
+  };
+  Result<void> removed = co_await net::offload(*store_->loop_, job);
+  if (!removed) log::warning("unfinished_upload_left reason=\"{}\"", removed.error().message);
+}
+
+std::string BlobWriter::unfinished_path() const {
+  return store_->path(std::string(unfinished_directory) + "/" + name_);
+}
+
+// --- BlobStore ----------------------------------------------------------------------------------
+
+BlobStore::BlobStore(net::Loop& loop, BlobStoreOptions options, net::File lock)
+    : loop_(&loop),
+      options_(std::move(options)),
+      lock_(std::move(lock)),
+      names_(Random::from_os()) {}
+
+Result<BlobStore> BlobStore::open(net::Loop& loop, BlobStoreOptions options) {
+  const std::string& root = options.root;
+  // The root's own parents are made too: `--images var/images` on a first start.
+  for (std::size_t slash = root.find('/', 1); slash != std::string::npos;
+       slash = root.find('/', slash + 1)) {
+    Result<void> made = net::make_directory(root.substr(0, slash));
+    if (!made) return std::move(made).error();
+  }
+  Result<void> made = net::make_directory(root);
+  if (!made) return std::move(made).error();
+  Result<net::File> lock = net::File::lock(root + "/" + std::string(lock_name));
+  if (!lock) {
+    if (lock.error().code != Errc::unavailable) return std::move(lock).error();
+    return Error{Errc::unavailable, root + " is in use by another imgcached"};
+  }
+
+  const std::string unfinished = root + "/" + std::string(unfinished_directory);
+  made = net::make_directory(unfinished);
+  for (int i = 0; made && i < fan_out; ++i) {
+    made = net::make_directory(root + "/" + fan_out_name(i));
+  }
+  if (made) made = net::sync_directory(root);
+  if (!made) return std::move(made).error();
+
+  Result<std::vector<std::string>> left = net::list_directory(unfinished);
+  if (!left) return std::move(left).error();
+  for (const std::string& name : *left) {
+    Result<void> removed = net::remove_file(unfinished + "/" + name);
+    if (!removed) return std::move(removed).error();
+  }
+  if (!left->empty()) log::info("unfinished_uploads_removed count={}", left->size());
+  return BlobStore(loop, std::move(options), std::move(*lock));
+}
+
+std::string BlobStore::path(std::string_view location) const {
+  return options_.root + "/" + std::string(location);
+}
+
+std::string BlobStore::new_name() { return Digest{names_.next(), names_.next()}.hex(); }
+
+Task<Result<Blob>> BlobStore::read(std::string location) {
+  const std::string file = path(location);
+  auto job = [this, &file] { return net::read_file(file, read_bytes_max); };
+  Result<Blob> blob = co_await net::offload(*loop_, job);
+  if (!blob && blob.error().code != Errc::not_found) co_return for_client(blob.error());
+  co_return blob;
+}
+
+Task<Result<void>> BlobStore::remove(std::vector<std::string> locations) {
+  auto job = [this, &locations] {
+    Result<void> result;
+    for (const std::string& location : locations) {
+      Result<void> removed = net::remove_file(path(location));
+      if (!removed) result = std::move(removed);
+    }
+    return result;
+  };
+  Result<void> removed = co_await net::offload(*loop_, job);
+  co_return removed;
+}
+
+Task<Result<std::vector<std::string>>> BlobStore::locations() {
+  auto job = [this]() -> Result<std::vector<std::string>> {
+    std::vector<std::string> found;
+    for (int i = 0; i < fan_out; ++i) {
+      const std::string directory = fan_out_name(i);
+      Result<std::vector<std::string>> names = net::list_directory(path(directory));
+      if (!names) return names;
+      for (const std::string& name : *names) found.push_back(directory + "/" + name);
+    }
+    return found;
+  };
+  Result<std::vector<std::string>> found = co_await net::offload(*loop_, job);
+  co_return found;
+}
+
+Task<Result<void>> BlobStore::probe() {
+  const std::string file = path(std::string(unfinished_directory) + "/" + new_name());
+  auto job = [&file]() -> Result<void> {
+    Result<net::File> created = net::File::create(file);
+    if (!created) return std::move(created).error();
+    return net::remove_file(file);
+  };
+  Result<void> probed = co_await net::offload(*loop_, job);
+  co_return probed;
+}
+
+}  // namespace imgcached::images

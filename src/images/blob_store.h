@@ -1,0 +1,131 @@
+// BlobStore: the files behind the images, on the local file system.
+//
+//   <root>/3f/3f9a...c1   an image; 128 random bits, never reused, no extension
+//   <root>/tmp/9b2e...    an upload that is not finished
+//   <root>/lock           held by the process that owns the directory
+//
+// A location is the path below the root. It is made up here and has nothing to
+// do with the key or with a name the client sent. A file appears under its
+// location whole and never changes afterwards.
+//
+// Durability::strict: finish() returns when file and name would survive a power
+// cut: fdatasync, rename, fsync of the directory. Durability::none leaves that
+// to the operating system.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/blob.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "images/image_type.h"
+#include "net/file.h"
+#include "net/loop.h"
+
+namespace imgcached::images {
+
+enum class Durability {
+  strict,  // what was acknowledged survives a power cut
+  none,    // ... survives a crash of the program only
+};
+
+struct BlobStoreOptions {
+  std::string root;
+  Durability durability = Durability::strict;
+  std::uint64_t image_bytes_max = 32u << 20;
+};
+
+class BlobStore;
+
+// One upload on its way to disk. Bytes are collected in memory up to
+// buffer_bytes, then go to a temporary file; a small image thus takes a single
+// trip to the thread pool. The type is decided from the first bytes and the
+// size bounded while they come.
+//
+// REQUIRES: finish() or discard() is awaited before the writer goes.
+class BlobWriter {
+ public:
+  static constexpr std::size_t buffer_bytes = 128 * 1024;
+
+  BlobWriter(BlobWriter&&) noexcept;
+  ~BlobWriter();
+
+  // Errors: unsupported_type, too_large, storage_*. After an error, only
+  // discard() is left.
+  Task<Result<void>> write(std::string_view piece);
+
+  struct Finished {
+    std::string location;
+    std::string_view content_type;
+    std::uint64_t byte_size;
+    Digest digest;
+  };
+  // Makes the file durable under a new location. Errors: invalid_argument (no
+  // bytes at all), unsupported_type, storage_*. The temporary file is gone
+  // afterwards, whatever the result.
+  Task<Result<Finished>> finish();
+  // Gives up; removes the temporary file.
+  Task<void> discard();
+
+  std::uint64_t byte_size() const { return byte_size_; }
+
+ private:
+  friend class BlobStore;
+  explicit BlobWriter(BlobStore& store);
+  Result<void> judge_type();
+  Task<Result<void>> flush();
+  Result<void> write_buffer();
+  Result<void> make_durable(const std::string& location);
+  std::string unfinished_path() const;
+
+  BlobStore* store_;
+  std::string name_;
+  std::string buffer_;
+  std::optional<net::File> file_;  // the temporary file, once there is one
+  std::optional<std::string_view> content_type_;
+  std::uint64_t byte_size_ = 0;
+  DigestStream digest_;
+  bool settled_ = false;  // finished, discarded or moved from
+};
+
+class BlobStore {
+ public:
+  // No stored image is larger, whatever limit it was uploaded under.
+  static constexpr std::size_t read_bytes_max = std::size_t{1} << 30;
+
+  // Blocks: for start-up. Creates the directories, takes the lock, removes
+  // unfinished uploads of a former run. Errors name the path; unavailable when
+  // another process owns the directory.
+  static Result<BlobStore> open(net::Loop& loop, BlobStoreOptions options);
+
+  BlobWriter begin() { return BlobWriter(*this); }
+
+  // Errors: not_found, storage_failed.
+  Task<Result<Blob>> read(std::string location);
+  // Removes the files in one trip. One that is gone already is no error, one
+  // that can't be removed does not keep the others.
+  Task<Result<void>> remove(std::vector<std::string> locations);
+
+  // All locations there are, for the sweep at start.
+  Task<Result<std::vector<std::string>>> locations();
+  // Whether something could be written now, for /readyz.
+  Task<Result<void>> probe();
+
+ private:
+  friend class BlobWriter;
+  BlobStore(net::Loop& loop, BlobStoreOptions options, net::File lock);
+  std::string path(std::string_view location) const;
+  std::string new_name();
+
+  net::Loop* loop_;
+  BlobStoreOptions options_;
+  net::File lock_;
+  Random names_;
+};
+
+}  // namespace imgcached::images

@@ -1,0 +1,390 @@
+#include "images/image_store.h"
+
+#include <algorithm>
+#include <cassert>
+#include <coroutine>
+#include <unordered_set>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "images/key.h"
+
+namespace imgcached::images {
+namespace {
+
+constexpr int commit_attempts_max = 16;
+constexpr int read_attempts_max = 4;
+constexpr std::uint64_t walk_page_rows = 1000;
+
+Error no_such_image() { return Error{Errc::not_found, "there is no image under this key"}; }
+
+Error too_contended() {
+  return Error{Errc::unavailable, "others keep changing this image; try again"};
+}
+
+}  // namespace
+
+// A fetch under way, in the frame of the reader that makes it.
+struct ImageStore::Flight {
+  std::uint64_t lease;
+  std::vector<std::coroutine_handle<>> passengers;
+  std::optional<Result<Image>> result;
+};
+
+// Awaits the end of somebody else's fetch.
+struct ImageStore::Landing {
+  Flight& flight;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> passenger) const {
+    flight.passengers.push_back(passenger);
+  }
+  Result<Image> await_resume() const { return *flight.result; }
+};
+
+ImageStore::ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table,
+                       cache::CacheClient& cache)
+    : blobs_(blobs), table_(table), cache_(cache), retry_(loop) {}
+
+ImageStore::~ImageStore() { assert(flights_.empty()); }
+
+// --- Reading ------------------------------------------------------------------------------------
+
+Task<Result<Image>> ImageStore::get(std::string key) {
+  Result<void> valid = validate_key(key);
+  if (!valid) co_return std::move(valid).error();
+
+  std::uint64_t lease = 0;  // 0: the cache takes no part
+  if (!must_bypass_cache(key)) {
+    Result<cache::Lookup> lookup = co_await cache_.get(key);
+    if (!lookup) {
+      ++stats_.cache_errors;
+      log::warning("cache_get_failed reason=\"{}\"", lookup.error().message);
+    } else if (lookup->hit) {
+      ++stats_.hits;
+      co_return Image{std::move(lookup->blob), true};
+    } else {
+      lease = lookup->lease;
+    }
+  }
+  ++stats_.misses;
+
+  const auto under_way = flights_.find(key);
+  if (under_way != flights_.end() && under_way->second->lease == lease) {
+    ++stats_.shared_fetches;
+    Landing landing{*under_way->second};
+    Result<Image> shared = co_await landing;
+    co_return shared;
+  }
+
+  Flight flight{lease, {}, {}};
+  flights_[key] = &flight;  // a flight of an older lease goes on without new passengers
+  Result<Image> image = co_await fetch(key, lease);
+  const auto mine = flights_.find(key);
+  if (mine != flights_.end() && mine->second == &flight) flights_.erase(mine);
+  flight.result.emplace(image);
+  for (const std::coroutine_handle<> passenger : flight.passengers) passenger.resume();
+  co_return image;
+}
+
+Task<Result<Image>> ImageStore::fetch(std::string key, std::uint64_t lease) {
+  Result<Blob> blob = co_await read_stored(key);
+  if (!blob) co_return std::move(blob).error();
+  if (lease != 0) {
+    Result<cache::PutOutcome> put = co_await cache_.put(key, *blob, lease);
+    if (!put) {
+      ++stats_.cache_errors;
+      log::warning("cache_put_failed key=\"{}\" reason=\"{}\"", key, put.error().message);
+    }
+  }
+  co_return Image{std::move(*blob), false};
+}
+
+// The bytes that the key's row names. The file may go between the reading of
+// the row and of the file, when a write replaces it: then there is a new row.
+Task<Result<Blob>> ImageStore::read_stored(std::string key) {
+  std::string missing_location;
+  for (int attempt = 0; attempt < read_attempts_max; ++attempt) {
+    Result<std::optional<db::ImageRow>> row = co_await table_.find(key);
+    if (!row) co_return std::move(row).error();
+    if (!*row) co_return no_such_image();
+    const db::ImageRow& found = **row;
+    if (found.location == missing_location) {
+      log::error("image_file_missing key=\"{}\" location={}", key, missing_location);
+      co_return Error{Errc::internal, "the file of this image is missing; upload it again"};
+    }
+    Result<Blob> blob = co_await blobs_.read(found.location);
+    if (blob && blob->digest().hex() != found.etag) {
+      log::error("image_file_damaged key=\"{}\" location={}", key, found.location);
+      co_return Error{Errc::internal, "the file of this image is damaged; upload it again"};
+    }
+    if (blob || blob.error().code != Errc::not_found) co_return blob;
+    missing_location = found.location;
+  }
+  co_return too_contended();
+}
+
+Task<Result<Listing>> ImageStore::list(std::string prefix, std::string after, std::size_t limit) {
+  // One more than asked for tells whether there are more.
+  Result<std::vector<db::ImageSummary>> rows =
+      co_await table_.list(std::move(prefix), std::move(after), limit + 1);
+  if (!rows) co_return std::move(rows).error();
+  Listing listing{std::move(*rows), false};
+  if (listing.images.size() > limit) {
+    listing.images.pop_back();
+    listing.more = true;
+  }
+  co_return listing;
+}
+
+Task<Result<std::uint64_t>> ImageStore::count() { return table_.count(); }
+
+// --- Writing ------------------------------------------------------------------------------------
+
+Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload) {
+  Result<void> valid = validate_key(key);
+  if (!valid) {
+    co_await upload.discard();
+    co_return std::move(valid).error();
+  }
+  Result<BlobWriter::Finished> file = co_await upload.finish();
+  if (!file) co_return std::move(file).error();
+
+  db::ImageRow row;
+  row.key = key;
+  row.location = file->location;
+  row.content_type = file->content_type;
+  row.byte_size = file->byte_size;
+  row.etag = file->digest.hex();
+  row.created_at_ms = row.updated_at_ms = unix_ms();
+  Commit committed = co_await commit(row);
+
+  if (committed.outcome == Outcome::failed) {
+    co_await remove_file(file->location);
+    co_return std::move(*committed.error);
+  }
+  if (committed.outcome == Outcome::uncertain) {
+    unsettled_.push_back({key, file->location});
+    keep_undelivered(key);
+    co_return std::move(*committed.error);
+  }
+  ++stats_.uploads;
+  co_await forget_cached(key);
+  if (committed.outcome == Outcome::replaced) {
+    co_await remove_file(committed.former_location);
+  }
+  co_return Stored{committed.outcome == Outcome::created, file->content_type, file->byte_size,
+                   file->digest};
+}
+
+// Makes `row` the key's row. Compare-and-swap on the location: each statement
+// stands for itself, so there is no transaction to deadlock or to be left open.
+Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row) {
+  for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
+    Result<std::optional<db::ImageRow>> present = co_await table_.find(row.key);
+    if (!present) co_return Commit{Outcome::failed, {}, std::move(present).error()};
+    const std::string former = *present ? (**present).location : std::string();
+    const Outcome outcome = *present ? Outcome::replaced : Outcome::created;
+    Result<bool> changed = false;
+    if (*present) {
+      changed = co_await table_.replace_if(row.key, former, row);
+    } else {
+      changed = co_await table_.insert_if_absent(row);
+    }
+    if (!changed) {
+      Commit settled = co_await settle(row.key, row.location, outcome, former, changed.error());
+      co_return settled;
+    }
+    if (*changed) co_return Commit{outcome, former, {}};
+  }
+  co_return Commit{Outcome::failed, {}, too_contended()};
+}
+
+// After a statement that failed: the row tells whether it was carried out.
+Task<ImageStore::Commit> ImageStore::settle(std::string key, std::string location,
+                                            Outcome if_committed, std::string former_location,
+                                            Error error) {
+  if (error.code != Errc::unavailable) co_return Commit{Outcome::failed, {}, std::move(error)};
+  Result<std::optional<db::ImageRow>> row = co_await table_.find(std::move(key));
+  if (!row) co_return Commit{Outcome::uncertain, {}, std::move(error)};
+  if (*row && (**row).location == location) {
+    co_return Commit{if_committed, std::move(former_location), {}};
+  }
+  co_return Commit{Outcome::failed, {}, std::move(error)};
+}
+
+Task<Result<void>> ImageStore::remove(std::string key) {
+  Result<void> valid = validate_key(key);
+  if (!valid) co_return valid;
+  for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
+    Result<std::optional<db::ImageRow>> row = co_await table_.find(key);
+    if (!row) co_return std::move(row).error();
+    if (!*row) co_return no_such_image();
+    const std::string location = (**row).location;
+    Result<bool> removed = co_await table_.remove_if(key, location);
+    if (removed && !*removed) continue;  // replaced meanwhile
+    // After a failure too: the row may be gone, and forgetting is harmless.
+    co_await forget_cached(key);
+    if (!removed) co_return std::move(removed).error();
+    co_await remove_file(location);
+    ++stats_.removals;
+    co_return Result<void>();
+  }
+  co_return too_contended();
+}
+
+Task<Result<void>> ImageStore::remove_all() {
+  Result<void> result;
+  std::string after;
+  while (result) {
+    Result<std::vector<db::ImageLocation>> batch =
+        co_await table_.locations(after, db::ImageTable::batch_max);
+    if (!batch) result = batch.error();
+    if (!batch || batch->empty()) break;
+    after = batch->back().key;
+    std::vector<std::string> locations;
+    for (const db::ImageLocation& image : *batch) locations.push_back(image.location);
+    Result<std::uint64_t> removed = co_await table_.remove_batch(std::move(*batch));
+    if (!removed) {
+      result = removed.error();
+      break;
+    }
+    stats_.removals += *removed;
+    // No row names these any more: those that we did not remove were replaced.
+    co_await remove_files(std::move(locations));
+  }
+  co_await forget_all_cached();
+  co_return result;
+}
+
+// A file that can't be removed costs space until the next start, nothing else.
+Task<void> ImageStore::remove_files(std::vector<std::string> locations) {
+  Result<void> removed = co_await blobs_.remove(std::move(locations));
+  if (!removed) log::warning("file_left_behind reason=\"{}\"", removed.error().message);
+}
+
+Task<void> ImageStore::remove_file(std::string location) {
+  std::vector<std::string> locations;
+  locations.push_back(std::move(location));
+  return remove_files(std::move(locations));
+}
+
+// --- Invalidation -------------------------------------------------------------------------------
+
+bool ImageStore::must_bypass_cache(const std::string& key) const {
+  return clear_undelivered_ || undelivered_.contains(key);
+}
+
+Task<void> ImageStore::forget_cached(std::string key) {
+  flights_.erase(key);  // later readers must not join a fetch that began before the commit
+  Result<void> invalidated = co_await cache_.invalidate(key);
+  if (invalidated) co_return;
+  ++stats_.cache_errors;
+  log::warning("invalidation_undelivered key=\"{}\" reason=\"{}\"", key,
+               invalidated.error().message);
+  keep_undelivered(std::move(key));
+}
+
+Task<void> ImageStore::forget_all_cached() {
+  flights_.clear();
+  Result<void> cleared = co_await cache_.clear();
+  if (cleared) co_return;
+  ++stats_.cache_errors;
+  log::warning("clear_undelivered reason=\"{}\"", cleared.error().message);
+  clear_undelivered_ = ++next_undelivered_;
+  start_settling();
+}
+
+void ImageStore::keep_undelivered(std::string key) {
+  if (undelivered_.size() < undelivered_max) {
+    undelivered_[std::move(key)] = ++next_undelivered_;
+  } else {
+    clear_undelivered_ = ++next_undelivered_;
+  }
+  start_settling();
+}
+
+// --- Settling what stayed open ------------------------------------------------------------------
+
+void ImageStore::start_settling() {
+  if (settling_ || closing_) return;
+  settling_ = true;
+  gate_.spawn(settle_in_background());
+}
+
+Task<void> ImageStore::settle_in_background() {
+  while (!closing_ && (clear_undelivered_ || !undelivered_.empty() || !unsettled_.empty())) {
+    co_await retry_.wait(retry_interval_ms);
+    if (closing_) break;
+    co_await settle_rows();
+    co_await deliver_invalidations();
+  }
+  settling_ = false;
+}
+
+Task<void> ImageStore::settle_rows() {
+  while (!unsettled_.empty()) {
+    const Unsettled open = unsettled_.back();
+    Result<std::optional<db::ImageRow>> row = co_await table_.find(open.key);
+    if (!row) co_return;
+    const bool committed = *row && (**row).location == open.location;
+    if (!committed) co_await remove_file(open.location);
+    std::erase_if(unsettled_, [&](const Unsettled& entry) { return entry.location == open.location; });
+    keep_undelivered(open.key);
+  }
+}
+
+Task<void> ImageStore::deliver_invalidations() {
+  if (clear_undelivered_) {
+    const std::uint64_t due = *clear_undelivered_;
+    Result<void> cleared = co_await cache_.clear();
+    if (!cleared) co_return;
+    if (clear_undelivered_ == due) clear_undelivered_.reset();
+    std::erase_if(undelivered_, [&](const auto& entry) { return entry.second <= due; });
+  }
+  const std::vector<std::pair<std::string, std::uint64_t>> keys(undelivered_.begin(),
+                                                                undelivered_.end());
+  for (const auto& [key, due] : keys) {
+    const bool open = std::any_of(unsettled_.begin(), unsettled_.end(),
+                                  [&](const Unsettled& entry) { return entry.key == key; });
+    if (open) continue;
+    Result<void> invalidated = co_await cache_.invalidate(key);
+    if (!invalidated) co_return;
+    const auto entry = undelivered_.find(key);
+    if (entry != undelivered_.end() && entry->second == due) undelivered_.erase(entry);
+  }
+}
+
+Task<Result<void>> ImageStore::recover(bool cache_is_older) {
+  if (cache_is_older) co_await forget_all_cached();
+  Result<std::vector<std::string>> files = co_await blobs_.locations();
+  if (!files) co_return std::move(files).error();
+  std::unordered_set<std::string> orphans(files->begin(), files->end());
+  const std::size_t file_count = orphans.size();
+  std::size_t dangling = 0;
+  std::string after;
+  while (true) {
+    Result<std::vector<db::ImageLocation>> page = co_await table_.locations(after, walk_page_rows);
+    if (!page) co_return std::move(page).error();
+    if (page->empty()) break;
+    after = page->back().key;
+    for (const db::ImageLocation& image : *page) {
+      if (orphans.erase(image.location) == 1) continue;
+      ++dangling;
+      log::error("image_file_missing key=\"{}\" location={}", image.key, image.location);
+    }
+  }
+  const std::size_t orphan_count = orphans.size();
+  std::vector<std::string> locations(orphans.begin(), orphans.end());
+  co_await remove_files(std::move(locations));
+  log::info("store_recovered files={} orphans_removed={} files_missing={}", file_count,
+            orphan_count, dangling);
+  co_return Result<void>();
+}
+
+Task<void> ImageStore::close() {
+  closing_ = true;
+  retry_.close();
+  co_await gate_.drained();
+}
+
+}  // namespace imgcached::images

@@ -1,0 +1,178 @@
+// ImageStore: the use cases of the program: get, put, remove, list.
+//
+// An image lives in three places: a file holds its bytes (BlobStore), a row of
+// `images` says which file is the key's (ImageTable), and the cache may hold a
+// copy. The row is the truth: an upload happens at the moment its row is
+// committed, a removal when its row is gone.
+//
+//   get     cache -> hit
+//           cache -> miss with a lease -> row -> file -> cache.put(lease)
+//   put     file, durable -> row, by compare-and-swap on the former location
+//           -> cache.invalidate -> former file removed -> done
+//   remove  row -> cache.invalidate -> file removed -> done
+//
+// Why nothing stale is served: a cached copy was put with a lease that was
+// granted before its row was read, and the invalidation after a commit voids
+// all earlier leases. A fill that read the old row is therefore either dropped,
+// or came before the invalidation and is removed by it. Invalidating before
+// the commit would let a reader in between cache the old image for good.
+//
+// Single flight: readers that miss the same key share one fetch, but only if
+// they hold the same lease, that is, if nothing has been invalidated between
+// them. So a reader never gets what was fetched before a write it could know of.
+//
+// Two things can stay open after a write, and are settled in the background,
+// once a retry_interval_ms, until they are:
+//  * An invalidation could not be delivered (the cache is another process, down
+//    or slow). The write has happened all the same; reads of the key go around
+//    the cache until the cache has heard of it.
+//  * The database went away without saying whether it committed. The client is
+//    told 503; the new file stays until the row can be read, which decides.
+//
+// One ImageStore owns an image directory; it belongs to one loop.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/gate.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "cache/cache_client.h"
+#include "db/image_table.h"
+#include "images/blob_store.h"
+#include "net/timer.h"
+
+namespace imgcached::images {
+
+struct Image {
+  Blob bytes;
+  bool cached = false;  // a hit
+
+  // By the bytes. Of static lifetime.
+  std::string_view content_type() const {
+    return sniff_image_type(bytes.view().substr(0, sniffed_bytes))
+        .value_or("application/octet-stream");  // what somebody put into the cache by hand
+  }
+};
+
+struct Stored {
+  bool created = false;  // false: it replaced an image
+  std::string_view content_type;
+  std::uint64_t byte_size = 0;
+  Digest digest;
+};
+
+struct Listing {
+  std::vector<db::ImageSummary> images;  // sorted by key, bytewise
+  bool more = false;                     // there are further ones
+};
+
+// Counted since the start.
+struct ImageStoreStats {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  std::uint64_t shared_fetches = 0;  // misses that joined another one's fetch
+  std::uint64_t uploads = 0;
+  std::uint64_t removals = 0;
+  std::uint64_t cache_errors = 0;  // calls of the cache that failed
+};
+
+class ImageStore {
+ public:
+  static constexpr std::uint64_t retry_interval_ms = 500;
+  static constexpr std::size_t undelivered_max = 10'000;  // beyond: the whole cache is cleared
+
+  ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table, cache::CacheClient& cache);
+  ImageStore(const ImageStore&) = delete;
+  ImageStore& operator=(const ImageStore&) = delete;
+  ~ImageStore();
+
+  // Makes disk and table agree after a crash: removes the files that no row
+  // names. A cache that may have missed an invalidation of a former run
+  // (`cache_is_older`) is emptied. REQUIRES: nothing else has been called yet.
+  Task<Result<void>> recover(bool cache_is_older);
+
+  // Errors: invalid_argument (the key), not_found, unavailable, storage_*.
+  Task<Result<Image>> get(std::string key);
+
+  // Stores what was written to `upload` under the key, for good: afterwards the
+  // upload is used up, whatever the result. Errors: invalid_argument (the key,
+  // or an empty file), unsupported_type, unavailable, storage_*.
+  Task<Result<Stored>> put(std::string key, BlobWriter& upload);
+
+  // Error not_found when there is none.
+  Task<Result<void>> remove(std::string key);
+  // Every image that was stored when the call began.
+  Task<Result<void>> remove_all();
+
+  // The keys that start with `prefix` and come after `after`.
+  Task<Result<Listing>> list(std::string prefix, std::string after, std::size_t limit);
+  Task<Result<std::uint64_t>> count();
+
+  // Where an upload's bytes go until it is put; see BlobWriter.
+  BlobWriter begin_upload() { return blobs_.begin(); }
+
+  const ImageStoreStats& stats() const { return stats_; }
+
+  // Ends the background work; what is not settled is left to recover().
+  Task<void> close();
+
+ private:
+  struct Flight;
+  struct Landing;
+  // What is known of a row after an attempt to change it.
+  enum class Outcome {
+    created,    // committed, there was no image
+    replaced,   // committed, there was one
+    failed,     // certainly not committed
+    uncertain,  // the database went away before it could tell
+  };
+  struct Commit {
+    Outcome outcome;
+    std::string former_location;  // of what was replaced
+    std::optional<Error> error;   // failed and uncertain
+  };
+  struct Unsettled {
+    std::string key;
+    std::string location;
+  };
+
+  Task<Result<Image>> fetch(std::string key, std::uint64_t lease);
+  Task<Result<Blob>> read_stored(std::string key);
+  Task<Commit> commit(db::ImageRow row);
+  Task<Commit> settle(std::string key, std::string location, Outcome if_committed,
+                      std::string former_location, Error error);
+  Task<void> remove_file(std::string location);
+  Task<void> remove_files(std::vector<std::string> locations);
+  Task<void> forget_cached(std::string key);
+  Task<void> forget_all_cached();
+  bool must_bypass_cache(const std::string& key) const;
+  void keep_undelivered(std::string key);
+  void start_settling();
+  Task<void> settle_in_background();
+  Task<void> settle_rows();
+  Task<void> deliver_invalidations();
+
+  BlobStore& blobs_;
+  db::ImageTable& table_;
+  cache::CacheClient& cache_;
+  ImageStoreStats stats_;
+  std::unordered_map<std::string, Flight*> flights_;
+  // Keys whose invalidation is due, with a number that changes whenever it
+  // becomes due again: an attempt settles only what it knew of when it began.
+  std::unordered_map<std::string, std::uint64_t> undelivered_;
+  std::optional<std::uint64_t> clear_undelivered_;  // the same, for every key at once
+  std::uint64_t next_undelivered_ = 0;
+  std::vector<Unsettled> unsettled_;
+  bool settling_ = false;
+  bool closing_ = false;
+  net::Timer retry_;
+  Gate gate_;
+};
+
+}  // namespace imgcached::images
