@@ -66,7 +66,7 @@ $(BUILD)/obj/libllhttp.a: | packages-build
 	  $(CC) -O3 -g -w -I/usr/share/include/llhttp -c /usr/share/llhttp/$$part.c \
 	    -o $(@D)/llhttp/$$part.o && ar rs $@ $(@D)/llhttp/$$part.o || exit 1; done
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 # Asking dpkg what is missing takes milliseconds, so every target asks.
 $(PACKAGES): packages-%:
