@@ -112,7 +112,7 @@ class Server {
 
   struct Options {
     Role role = Role::combined;
-    std::vector<std::string> flags = {};  // in addition; a later flag wins
+    std::vector<std::string> flags = {};  // in addition
     std::string cache_url = {};           // Role::backend needs it
     std::string database = {};            // empty: a fresh one; two roles share one
     Database* server = nullptr;           // null: the shared one
