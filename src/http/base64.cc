@@ -161,9 +161,10 @@ IMGCACHED_AVX2 void encode_avx2(std::string_view bytes, char* out) {
 }
 
 IMGCACHED_AVX2 std::optional<std::size_t> decode_avx2(std::string_view text, char* out) {
-  // The last group may hold padding: it is never part of a block.
+  // A block with a character that is not of the alphabet, be it padding or an
+  // error, is left to the scalar code.
   std::size_t done = 0;
-  for (; text.size() - done > 32; done += 32, out += 24) {
+  for (; text.size() - done >= 32; done += 32, out += 24) {
     __m256i sextets;
     if (!to_sextets(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + done)),
                     sextets))

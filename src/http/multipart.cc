@@ -95,8 +95,11 @@ Result<void> read_disposition(std::string_view value, MultipartParser::Part& par
     }
     auto& [key, text] = *parameter;
     if (key.empty()) break;
-    if (equals_ignoring_case(key, "name")) name = std::move(text);
-    if (equals_ignoring_case(key, "filename")) part.filename = std::move(text);
+    if (equals_ignoring_case(key, "name")) {
+      name = std::move(text);
+    } else if (equals_ignoring_case(key, "filename")) {
+      part.filename = std::move(text);
+    }
   }
   if (!name) return malformed("Content-Disposition has no name");
   part.name = *std::move(name);
