@@ -262,11 +262,30 @@ TEST_CASE("a change of policy keeps what is cached, in both directions") {
     CHECK(names(cache) == Names{"a", "b", "c"});
     CHECK(cache.stats().bytes == 3 * unit);
   }
-  // The new policy is in force: what is used from now on stays.
-  cache.get("c", 0);
-  cache.get("b", 0);
-  cache.put("d", unit_blob());
-  CHECK(names(cache) == Names{"b", "c", "d"});
+}
+
+TEST_CASE("a change of policy decides the victims from then on") {
+  int oldest_evicted = 0;
+  for (std::uint64_t seed = 0; seed < 80; ++seed) {
+    CAPTURE(seed);
+    Cache to_lru(room_for(4, Replacement::random), Random(seed));
+    Cache to_random(room_for(4, Replacement::lru), Random(seed));
+    for (const char* key : {"a", "b", "c", "d"}) {
+      to_lru.put(key, unit_blob());
+      to_random.put(key, unit_blob());
+    }
+
+    to_lru.configure(room_for(4, Replacement::lru));
+    for (const char* key : {"d", "a", "b"}) to_lru.get(key, 0);
+    to_lru.put("e", unit_blob());
+    CHECK(names(to_lru) == Names{"a", "b", "d", "e"});
+
+    to_random.configure(room_for(4, Replacement::random));
+    to_random.put("e", unit_blob());
+    if (!to_random.get("a", 0).hit) ++oldest_evicted;
+  }
+  CHECK(oldest_evicted > 5);  // 20 expected, with a deviation of 4
+  CHECK(oldest_evicted < 35);
 }
 
 TEST_CASE("configuring what is already in force keeps the order of use") {
