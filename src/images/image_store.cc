@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "images/key.h"
+#include "cache/key.h"
 
 namespace imgcached::images {
 namespace {
@@ -50,7 +50,7 @@ ImageStore::~ImageStore() { assert(flights_.empty()); }
 // --- Reading ------------------------------------------------------------------------------------
 
 Task<Result<Image>> ImageStore::get(std::string key) {
-  Result<void> valid = validate_key(key);
+  Result<void> valid = cache::validate_key(key);
   if (!valid) co_return std::move(valid).error();
 
   std::uint64_t lease = 0;  // 0: the cache takes no part
@@ -141,7 +141,7 @@ Task<Result<std::uint64_t>> ImageStore::count() { return table_.count(); }
 // --- Writing ------------------------------------------------------------------------------------
 
 Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload) {
-  Result<void> valid = validate_key(key);
+  Result<void> valid = cache::validate_key(key);
   if (!valid) {
     co_await upload.discard();
     co_return std::move(valid).error();
@@ -213,7 +213,7 @@ Task<ImageStore::Commit> ImageStore::settle(std::string key, std::string locatio
 }
 
 Task<Result<void>> ImageStore::remove(std::string key) {
-  Result<void> valid = validate_key(key);
+  Result<void> valid = cache::validate_key(key);
   if (!valid) co_return valid;
   for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
     Result<std::optional<db::ImageRow>> row = co_await table_.find(key);

@@ -1,10 +1,10 @@
-#include "images/key.h"
+#include "cache/key.h"
 
 #include <string>
 
 #include "http/json.h"
 
-namespace imgcached::images {
+namespace imgcached::cache {
 namespace {
 
 // Control characters are C0, DEL and, as UTF-8 writes them, C1: 0xC2 0x80..0x9F.
@@ -34,4 +34,4 @@ Result<void> validate_key(std::string_view key) {
   return {};
 }
 
-}  // namespace imgcached::images
+}  // namespace imgcached::cache

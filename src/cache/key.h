@@ -6,11 +6,11 @@
 
 #include "base/result.h"
 
-namespace imgcached::images {
+namespace imgcached::cache {
 
 inline constexpr std::size_t key_bytes_max = 255;
 
 // Error invalid_argument says which part of the rule the key breaks.
 Result<void> validate_key(std::string_view key);
 
-}  // namespace imgcached::images
+}  // namespace imgcached::cache

@@ -1,0 +1,47 @@
+#include "cache/cache_service.h"
+
+#include "base/log.h"
+#include "cache/eviction_policy.h"
+
+namespace imgcached::cache {
+namespace {
+
+constexpr std::uint64_t bytes_per_mb = 1'048'576;
+
+}  // namespace
+
+CacheService::CacheService(net::Loop& loop, db::Pool& pool)
+    : loop_(loop), pool_(pool), properties_(pool), recorder_(loop, pool, cache_.stats()) {}
+
+Task<Result<void>> CacheService::start() {
+  Result<void> refreshed = co_await refresh_configuration();
+  if (refreshed) recorder_.start();
+  co_return refreshed;
+}
+
+Task<void> CacheService::close() { return recorder_.close(); }
+
+Task<Result<void>> CacheService::refresh_configuration() {
+  Result<std::optional<db::CachePropertiesRow>> row = co_await properties_.newest();
+  if (!row) {
+    log::warning("configuration_unreadable reason=\"{}\"", row.error().message);
+    co_return std::move(row).error();
+  }
+  Configuration configuration;
+  if (*row) {
+    Result<Replacement> replacement = parse_replacement((**row).replacement_method);
+    if (!replacement) {
+      log::error("configuration_refused id={} reason=\"{}\"", (**row).id,
+                 replacement.error().message);
+      co_return Error{Errc::unavailable, "the newest row of cache_properties makes no sense: " +
+                                             replacement.error().message};
+    }
+    configuration = {(**row).max_capacity_mb * bytes_per_mb, *replacement};
+  }
+  cache_.configure(configuration);
+  log::info("configuration_in_force capacity_mb={} replacement=\"{}\"",
+            configuration.capacity_bytes / bytes_per_mb, to_string(configuration.replacement));
+  co_return Result<void>();
+}
+
+}  // namespace imgcached::cache

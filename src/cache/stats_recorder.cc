@@ -1,0 +1,84 @@
+#include "cache/stats_recorder.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace imgcached::cache {
+namespace {
+
+constexpr std::int64_t remove_interval_ms = 60'000;
+constexpr std::uint64_t removed_rows_max = 1'000;  // at a time
+
+}  // namespace
+
+StatsRecorder::StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats)
+    : loop_(loop), table_(pool), stats_(stats), started_at_ms_(unix_ms()), timer_(loop) {}
+
+void StatsRecorder::start() { gate_.spawn(record()); }
+
+Task<void> StatsRecorder::record() {
+  std::uint64_t due_ms = loop_.now_ms();
+  while (!closing_) {
+    sample();
+    co_await write_queue();
+    co_await remove_old();
+    // From due time to due time, so that slow writes don't stretch the interval;
+    // what an outage made us miss is not made up for.
+    due_ms = std::max(due_ms + interval_ms, loop_.now_ms());
+    if (!closing_) co_await timer_.wait(due_ms - loop_.now_ms());
+  }
+}
+
+void StatsRecorder::sample() {
+  db::CacheStatsRow row;
+  row.cache_size_bytes = stats_.bytes;
+  row.key_count = stats_.curr_items;
+  row.request_count = stats_.cmd_get;
+  row.hit_count = stats_.get_hits;
+  row.miss_count = stats_.get_misses;
+  row.created_at_ms = unix_ms();
+  row.started_at_ms = started_at_ms_;
+  if (queue_.size() == queued_max) {
+    queue_.pop_front();
+    ++rows_lost_;
+  }
+  queue_.push_back(row);
+}
+
+Task<void> StatsRecorder::write_queue() {
+  while (!queue_.empty()) {
+    const std::size_t count = std::min(queue_.size(), db::CacheStatsTable::batch_max);
+    std::vector<db::CacheStatsRow> batch(queue_.begin(),
+                                         queue_.begin() + static_cast<std::ptrdiff_t>(count));
+    Result<void> appended = co_await table_.append(std::move(batch));
+    if (!appended) {
+      ++write_errors_;
+      log::warning("cache_stats_not_written queued={} reason=\"{}\"", queue_.size(),
+                   appended.error().message);
+      co_return;
+    }
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
+    rows_written_ += count;
+  }
+}
+
+Task<void> StatsRecorder::remove_old() {
+  const std::int64_t now_ms = unix_ms();
+  if (now_ms - removed_at_ms_ < remove_interval_ms) co_return;
+  removed_at_ms_ = now_ms;
+  Result<std::uint64_t> removed =
+      co_await table_.remove_older_than(now_ms - kept_ms, removed_rows_max);
+  if (!removed) log::warning("cache_stats_not_pruned reason=\"{}\"", removed.error().message);
+}
+
+Task<void> StatsRecorder::close() {
+  closing_ = true;
+  timer_.close();
+  co_await gate_.drained();
+  sample();
+  co_await write_queue();
+}
+
+}  // namespace imgcached::cache

@@ -1,0 +1,60 @@
+// StatsRecorder: a row of `cache_stats` every five seconds, come what may.
+//
+// Sampling and writing are apart: a sample is taken on time and queued, and what
+// is queued is written whenever the database takes it. In an outage the queue
+// grows, up to the age at which a row would be deleted anyway; then the oldest
+// goes. Rows older than a day are deleted once a minute.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "base/gate.h"
+#include "base/task.h"
+#include "cache/cache.h"
+#include "db/cache_stats_table.h"
+#include "db/pool.h"
+#include "net/loop.h"
+#include "net/timer.h"
+
+namespace imgcached::cache {
+
+class StatsRecorder {
+ public:
+  static constexpr std::uint64_t interval_ms = 5'000;
+  static constexpr std::int64_t kept_ms = 24 * 3600 * 1000;
+  static constexpr std::size_t queued_max = kept_ms / interval_ms;
+
+  // `stats` must outlive the recorder.
+  StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats);
+
+  void start();
+  // Takes a last sample, writes what is queued if the database allows, and ends.
+  Task<void> close();
+
+  std::size_t queued() const { return queue_.size(); }
+  std::uint64_t rows_written() const { return rows_written_; }
+  std::uint64_t rows_lost() const { return rows_lost_; }  // dropped from a full queue
+  std::uint64_t write_errors() const { return write_errors_; }
+
+ private:
+  Task<void> record();
+  void sample();
+  Task<void> write_queue();
+  Task<void> remove_old();
+
+  net::Loop& loop_;
+  db::CacheStatsTable table_;
+  const Stats& stats_;
+  const std::int64_t started_at_ms_;
+  std::deque<db::CacheStatsRow> queue_;
+  std::int64_t removed_at_ms_ = 0;
+  std::uint64_t rows_written_ = 0;
+  std::uint64_t rows_lost_ = 0;
+  std::uint64_t write_errors_ = 0;
+  bool closing_ = false;
+  net::Timer timer_;
+  Gate gate_;
+};
+
+}  // namespace imgcached::cache

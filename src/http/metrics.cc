@@ -1,0 +1,50 @@
+#include "http/metrics.h"
+
+#include <fmt/core.h>
+
+#include <iterator>
+
+namespace imgcached::http {
+
+void Metrics::describe(std::string_view name, std::string_view help, std::string_view type) {
+  fmt::format_to(std::back_inserter(text_), "# HELP {0} {1}\n# TYPE {0} {2}\n", name, help, type);
+}
+
+void Metrics::sample(std::string_view name, std::string_view labels, std::uint64_t value) {
+  fmt::format_to(std::back_inserter(text_), "{}{} {}\n", name, labels, value);
+}
+
+void Metrics::counter(std::string_view name, std::string_view help, std::uint64_t value) {
+  describe(name, help, "counter");
+  sample(name, "", value);
+}
+
+void Metrics::gauge(std::string_view name, std::string_view help, std::uint64_t value) {
+  describe(name, help, "gauge");
+  sample(name, "", value);
+}
+
+void Metrics::server(std::string_view name, const ServerStats& stats,
+                     std::size_t open_connections) {
+  const std::string labels = fmt::format("{{server=\"{}\"}}", name);
+  describe("imgcached_http_connections", "Open connections.", "gauge");
+  sample("imgcached_http_connections", labels, open_connections);
+  describe("imgcached_http_connections_accepted_total", "Connections accepted.", "counter");
+  sample("imgcached_http_connections_accepted_total", labels, stats.connections_accepted);
+  describe("imgcached_http_connections_refused_total", "Connections over the limit.", "counter");
+  sample("imgcached_http_connections_refused_total", labels, stats.connections_refused);
+  describe("imgcached_http_bytes_written_total", "Bytes of responses.", "counter");
+  sample("imgcached_http_bytes_written_total", labels, stats.bytes_written);
+  describe("imgcached_http_responses_total", "Responses by class of status.", "counter");
+  for (int status_class = 2; status_class <= 5; ++status_class) {
+    sample("imgcached_http_responses_total",
+           fmt::format("{{server=\"{}\",status=\"{}xx\"}}", name, status_class),
+           stats.responses_by_class[status_class]);
+  }
+}
+
+Response Metrics::response() const {
+  return make_response(200, "text/plain; version=0.0.4; charset=utf-8", text_);
+}
+
+}  // namespace imgcached::http
