@@ -1,0 +1,68 @@
+#include "db/cache_stats_table.h"
+
+#include <cassert>
+
+#include "db/sql_time.h"
+
+namespace imgcached::db {
+
+Task<Result<void>> CacheStatsTable::append(std::vector<CacheStatsRow> rows) {
+  assert(rows.size() <= batch_max);
+  if (rows.empty()) co_return Result<void>();
+  std::string sql =
+      "INSERT INTO cache_stats (cache_size, key_count, request_count, hit_count, miss_count,"
+      " created_at, started_at) VALUES ";
+  std::vector<Value> parameters;
+  for (const CacheStatsRow& row : rows) {
+    if (!parameters.empty()) sql += ", ";
+    sql += "(?, ?, ?, ?, ?, " SQL_TIME ", " SQL_TIME ")";
+    for (const std::uint64_t count :
+         {row.cache_size_bytes, row.key_count, row.request_count, row.hit_count, row.miss_count}) {
+      parameters.emplace_back(count);
+    }
+    parameters.emplace_back(row.created_at_ms);
+    parameters.emplace_back(row.started_at_ms);
+  }
+  sql += " ON DUPLICATE KEY UPDATE id = id";
+  Task<Result<QueryResult>> inserting =
+      pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
+  Result<QueryResult> result = co_await std::move(inserting);
+  if (!result) co_return std::move(result).error();
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<CacheStatsRow>>> CacheStatsTable::since(std::int64_t unix_ms) {
+  std::vector<Value> parameters{unix_ms};
+  Task<Result<QueryResult>>
+      asking = pool_
+                   .execute(
+                       "SELECT cache_size, key_count, request_count, hit_count, "
+                       "miss_count, " SQL_UNIX_MS("created_at") ", " SQL_UNIX_MS(
+                           "started_at") " FROM cache_stats WHERE created_at >= " SQL_TIME
+                                         " ORDER BY created_at, started_at",
+                       std::move(parameters), Kind::repeatable);
+  Result<QueryResult> result = co_await std::move(asking);
+  if (!result) co_return std::move(result).error();
+  std::vector<CacheStatsRow> rows;
+  rows.reserve(result->rows.size());
+  for (const Row& row : result->rows) {
+    rows.push_back({unsigned_of(row[0]), unsigned_of(row[1]), unsigned_of(row[2]),
+                    unsigned_of(row[3]), unsigned_of(row[4]), integer_of(row[5]),
+                    integer_of(row[6])});
+  }
+  co_return rows;
+}
+
+Task<Result<std::uint64_t>> CacheStatsTable::remove_older_than(std::int64_t unix_ms,
+                                                               std::uint64_t limit) {
+  std::vector<Value> parameters{unix_ms, limit};
+  Task<Result<QueryResult>> removing =
+      pool_.execute("DELETE FROM cache_stats WHERE created_at < " SQL_TIME
+                    " ORDER BY created_at, started_at LIMIT ?",
+                    std::move(parameters), Kind::repeatable);
+  Result<QueryResult> result = co_await std::move(removing);
+  if (!result) co_return std::move(result).error();
+  co_return result->affected_rows;
+}
+
+}  // namespace imgcached::db
