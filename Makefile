@@ -34,10 +34,18 @@ E2E        := $(call objects,tests/e2e/*.cc)
 
 PROGRAMS   := $(if $(wildcard src/main.cc),$(BUILD)/imgcached)
 TESTS      := $(BUILD)/tests/unit $(if $(PROGRAMS),$(BUILD)/tests/e2e)
-PACKAGES   := packages-build packages-run packages-test packages-lint
 
-.PHONY: all tests run start stop test lint layers format clean help $(PACKAGES)
+.PHONY: all tests run start stop test lint layers format clean help packages
 .DELETE_ON_ERROR:
+
+# --- Packages ------------------------------------------------------------------------------------
+# One call installs what these goals need. Asking dpkg takes milliseconds, so every make asks.
+GOALS      := $(or $(MAKECMDGOALS),all)
+PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,$(GOALS)),run) \
+              $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test) \
+              $(if $(filter lint format,$(GOALS)),lint)
+packages:
+	@tools/install-packages $(PACKAGES)
 
 # --- Build ---------------------------------------------------------------------------------------
 all: $(PROGRAMS)             ## build the program, build/imgcached (the default)
@@ -51,14 +59,13 @@ $(BUILD)/imgcached $(BUILD)/tests/unit $(BUILD)/tests/e2e:
 	@mkdir -p $(@D)
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
 
-$(BUILD)/obj/%.o: %.cc Makefile | packages-build
+$(BUILD)/obj/%.o: %.cc Makefile | packages
 	@echo '  c++  $<'
 	@mkdir -p $(@D)
 	@$(CCACHE) $(CXX) -std=c++20 $(OPTIMIZE) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
-$(TEST_MAIN) $(UNIT) $(E2E): | packages-test
 
 # llhttp: C sources (node-llhttp) where the release has no library of it (libllhttp-dev).
-$(BUILD)/obj/libllhttp.a: | packages-build
+$(BUILD)/obj/libllhttp.a: | packages
 	@echo '  cc   llhttp'
 	@mkdir -p $(@D)/llhttp
 	@rm -f $@; ar rcs $@
@@ -68,25 +75,21 @@ $(BUILD)/obj/libllhttp.a: | packages-build
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-# Asking dpkg what is missing takes milliseconds, so every target asks.
-$(PACKAGES): packages-%:
-	@tools/install-packages $*
-
 # --- Use -----------------------------------------------------------------------------------------
-run: all packages-run    ## install, build and run in the foreground; Ctrl-C stops it
+run: all packages    ## install, build and run in the foreground; Ctrl-C stops it
 	@exec tools/run foreground $(BUILD)/imgcached $(VAR)
-start: all packages-run  ## the same in the background; returns when it is ready
+start: all packages  ## the same in the background; returns when it is ready
 	@tools/run start $(BUILD)/imgcached $(VAR)
-stop:                    ## end what `make start` started
+stop:                ## end what `make start` started
 	@tools/run stop $(BUILD)/imgcached $(VAR)
 
-test: tests packages-run  ## run every test; the last line is `N passed, N failed`
+test: tests  ## run every test; the last line is `N passed, N failed`
 	@tools/run-tests $(TESTS)
-lint: packages-build packages-lint  ## clang-format, clang-tidy and shellcheck
+lint: packages  ## clang-format, clang-tidy and shellcheck
 	@tools/lint $(CPPFLAGS)
 layers:  ## check that includes only go left, and that one file includes each C library
 	@tools/check-layers
-format: packages-lint  ## rewrite the sources in the project's format
+format: packages  ## rewrite the sources in the project's format
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i
 clean:  ## remove what was built; the state in VAR stays
 	rm -rf build
