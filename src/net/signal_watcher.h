@@ -14,17 +14,18 @@ class SignalWatcher {
   SignalWatcher(const SignalWatcher&) = delete;
   SignalWatcher& operator=(const SignalWatcher&) = delete;
 
-  // `co_await watcher.next()`: the number of the signal that came; 0 when the
-  // watcher was closed. One waiter; signals that nobody waits for are dropped.
+  // `co_await watcher.next()`: the number of the signal that came, also when it
+  // came before the call; 0 when the watcher was closed. One waiter.
   auto next() {
     struct Next {
       SignalWatcher& watcher;
-      bool await_ready() const noexcept { return watcher.handles_.empty(); }
+      bool await_ready() const noexcept {
+        return watcher.received_ != 0 || watcher.handles_.empty();
+      }
       void await_suspend(std::coroutine_handle<> waiter) const noexcept {
-        watcher.received_ = 0;
         watcher.waiter_ = waiter;
       }
-      int await_resume() const noexcept { return watcher.received_; }
+      int await_resume() const noexcept { return std::exchange(watcher.received_, 0); }
     };
     return Next{*this};
   }

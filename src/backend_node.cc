@@ -1,0 +1,68 @@
+#include "backend_node.h"
+
+namespace imgcached {
+namespace {
+
+// Templates and static files are read where the sources are.
+constexpr const char* www_directory = IMGCACHED_SOURCE_DIRECTORY "/www";
+
+http::Server::Options server_options(const Config& config) {
+  http::Server::Options options;
+  options.access_log = config.access_log;
+  options.name = "backend";
+  return options;
+}
+
+}  // namespace
+
+BackendNode::BackendNode(const Config& config, net::Loop& loop, CacheNode* cache)
+    : config_(config), loop_(loop), mailbox_(loop), pool_(loop, config.database), table_(pool_) {
+  if (cache) {
+    mailbox_client_.emplace(cache->service(), cache->mailbox(), cache->gate(), mailbox_);
+    cache_ = &*mailbox_client_;
+  } else {
+    http_client_.emplace(loop, *config.cache_service, config.max_upload_bytes);
+    cache_ = &*http_client_;
+  }
+}
+
+Task<Result<void>> BackendNode::start() {
+  Result<net::SocketAddress> address = co_await net::resolve(loop_, config_.listen);
+  if (!address) co_return Error{Errc::invalid_argument, "--listen: " + address.error().message};
+
+  images::BlobStoreOptions blob_options{config_.images, config_.durability,
+                                        config_.max_upload_bytes};
+  Result<images::BlobStore> blobs = images::BlobStore::open(loop_, std::move(blob_options));
+  if (!blobs) co_return Error{blobs.error().code, "--images: " + blobs.error().message};
+  blobs_.emplace(std::move(*blobs));
+  store_.emplace(loop_, *blobs_, table_, *cache_);
+  // A cache in another process may have outlived a backend that died between
+  // a commit and its invalidation.
+  const bool cache_is_older = http_client_.has_value();
+  Result<void> recovered = co_await store_->recover(cache_is_older);
+  if (!recovered) co_return std::move(recovered).error();
+
+  const pages::BackendServices services{*store_, *blobs_, *cache_, pool_};
+  pages::BackendSettings settings;
+  settings.upload_bytes_max = config_.max_upload_bytes;
+  settings.www_directory = www_directory;
+  Result<std::unique_ptr<pages::Backend>> pages =
+      pages::Backend::open(services, std::move(settings));
+  if (!pages) co_return std::move(pages).error();
+  pages_ = std::move(*pages);
+
+  server_.emplace(loop_, pages_->router(), pages_->error_renderer(), server_options(config_));
+  pages_->observe(*server_);
+  Result<void> listening = server_->listen(*address);
+  if (!listening) co_return Error{Errc::unavailable, "--listen: " + listening.error().message};
+  co_return Result<void>();
+}
+
+Task<void> BackendNode::stop(std::uint64_t grace_ms) {
+  if (server_) co_await server_->drain(grace_ms);
+  if (store_) co_await store_->close();
+  if (http_client_) http_client_->close();
+  co_await pool_.close();
+}
+
+}  // namespace imgcached

@@ -1,0 +1,55 @@
+// BackendNode: the pages and the API with everything they stand on: a loop, the
+// image store, connections to the database, and port 5000. Wiring only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "cache/cache_client.h"
+#include "cache/http_cache_client.h"
+#include "cache/mailbox_cache_client.h"
+#include "cache_node.h"
+#include "config.h"
+#include "db/image_table.h"
+#include "db/pool.h"
+#include "http/server.h"
+#include "images/blob_store.h"
+#include "images/image_store.h"
+#include "net/loop.h"
+#include "net/mailbox.h"
+#include "pages/backend.h"
+
+namespace imgcached {
+
+class BackendNode {
+ public:
+  // `cache` is the one of this process; null when it is elsewhere.
+  BackendNode(const Config& config, net::Loop& loop, CacheNode* cache);
+
+  // Errors name the setting to change.
+  Task<Result<void>> start();
+  // Drains and closes; the mailbox stays, to stop the cache with.
+  Task<void> stop(std::uint64_t grace_ms);
+
+  net::Mailbox& mailbox() { return mailbox_; }
+  net::Address address() const { return server_->address(); }
+
+ private:
+  const Config& config_;
+  net::Loop& loop_;
+  net::Mailbox mailbox_;
+  db::Pool pool_;
+  db::ImageTable table_;
+  std::optional<cache::MailboxCacheClient> mailbox_client_;  // one of the two
+  std::optional<cache::HttpCacheClient> http_client_;
+  cache::CacheClient* cache_ = nullptr;
+  std::optional<images::BlobStore> blobs_;
+  std::optional<images::ImageStore> store_;
+  std::unique_ptr<pages::Backend> pages_;
+  std::optional<http::Server> server_;
+};
+
+}  // namespace imgcached

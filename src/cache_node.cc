@@ -1,0 +1,53 @@
+#include "cache_node.h"
+
+namespace imgcached {
+namespace {
+
+// Refreshes and one row of statistics every five seconds: two do.
+constexpr std::size_t database_connections_max = 2;
+
+db::PoolLimits pool_limits() {
+  db::PoolLimits limits;
+  limits.connections_max = database_connections_max;
+  return limits;
+}
+
+http::Server::Options server_options(const Config& config) {
+  http::Server::Options options;
+  options.access_log = config.access_log;
+  options.name = "cache";
+  return options;
+}
+
+}  // namespace
+
+CacheNode::CacheNode(const Config& config)
+    : config_(config),
+      mailbox_(loop_),
+      pool_(loop_, config.database, pool_limits()),
+      service_(loop_, pool_),
+      api_(service_, config.max_upload_bytes),
+      server_(loop_, router_, cache::CacheApi::render_error, server_options(config)) {
+  api_.add_routes(router_);
+  api_.set_server(server_);
+}
+
+Task<Result<void>> CacheNode::start() {
+  Result<net::SocketAddress> address = co_await net::resolve(loop_, config_.cache_listen);
+  if (!address) co_return Error{Errc::invalid_argument, "--cache-listen: " + address.error().message};
+  Result<void> started = co_await service_.start();
+  if (!started) co_return std::move(started).error();
+  Result<void> listening = server_.listen(*address);
+  if (!listening) co_return Error{Errc::unavailable, "--cache-listen: " + listening.error().message};
+  co_return Result<void>();
+}
+
+Task<Result<void>> CacheNode::stop(std::uint64_t grace_ms) {
+  co_await server_.drain(grace_ms);
+  co_await service_.close();
+  co_await pool_.close();
+  mailbox_.close();
+  co_return Result<void>();
+}
+
+}  // namespace imgcached

@@ -1,0 +1,197 @@
+#include "config.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+namespace imgcached {
+namespace {
+
+constexpr std::uint64_t max_upload_bytes_max = images::BlobStore::read_bytes_max;
+
+std::string environment_name(std::string option) {
+  std::replace(option.begin(), option.end(), '-', '_');
+  std::transform(option.begin(), option.end(), option.begin(), [](unsigned char c) {
+    return static_cast<char>(std::toupper(c));
+  });
+  return "IMGCACHED_" + option;
+}
+
+// CLI11 lets the file beat the environment. So the file's reader leaves out what
+// the environment says.
+class FileBelowEnvironment : public CLI::ConfigTOML {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    std::vector<CLI::ConfigItem> items = CLI::ConfigBase::from_config(input);
+    std::erase_if(items, [](const CLI::ConfigItem& item) {
+      return std::getenv(environment_name(item.name).c_str()) != nullptr;
+    });
+    return items;
+  }
+};
+
+// What the command line says, as text: names and units are resolved below.
+struct Texts {
+  std::string role = "combined";
+  std::string listen = "127.0.0.1:5000";
+  std::string cache_listen = "127.0.0.1:5001";
+  std::string cache_url;
+  std::string durability = "strict";
+  std::string log_level = "info";
+  std::string db_password_file;
+};
+
+void add_options(CLI::App& app, Config& config, Texts& texts) {
+  const auto add = [&](const std::string& name, auto& value, const std::string& help) {
+    return app.add_option("--" + name, value, help)
+        ->envname(environment_name(name))
+        ->capture_default_str();
+  };
+  app.set_help_flag("--help", "print this and exit");
+  app.set_version_flag("--version", std::string("imgcached ") + version, "print it and exit");
+  app.set_config("--config", "", "a TOML file of these settings, such as `listen = \"...\"`")
+      ->envname("IMGCACHED_CONFIG");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.config_formatter(std::make_shared<FileBelowEnvironment>());
+
+  add("role", texts.role, "combined, backend or cache: which services this process runs");
+  add("listen", texts.listen, "address of the backend; port 0 picks a free one");
+  add("cache-listen", texts.cache_listen, "address of the cache service");
+  add("cache-url", texts.cache_url, "the cache service of --role backend: http://host:port");
+  add("images", config.images, "directory of the images");
+  add("db-socket", config.database.socket, "unix socket of the database");
+  add("db-host", config.database.host, "host of the database, where there is no socket");
+  add("db-port", config.database.port, "port of the database on that host");
+  add("db-user", config.database.user, "user at the database; default: the system's user");
+  add("db-password-file", texts.db_password_file, "file with the database password");
+  add("db-name", config.database.name, "name of the database; made if there is none");
+  add("max-upload", config.max_upload_bytes, "largest image, such as 500KiB or 32MiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->default_str("32MiB");
+  add("durability", texts.durability, "strict: an answered upload survives a power cut; or none");
+  add("log-level", texts.log_level, "debug, info, warning, error or off");
+  app.add_flag("--access-log", config.access_log, "log every request")
+      ->envname(environment_name("access-log"));
+}
+
+Error bad_setting(const std::string& option, const std::string& reason) {
+  return Error{Errc::invalid_argument, "--" + option + ": " + reason};
+}
+
+Result<std::string> read_password(const std::string& path) {
+  std::ifstream file(path);
+  std::string password;
+  if (!file || !std::getline(file, password)) {
+    return bad_setting("db-password-file", "cannot read a line from " + path);
+  }
+  return password;
+}
+
+// http://host:port, with nothing behind it but a slash.
+Result<net::Address> parse_cache_url(std::string_view url) {
+  constexpr std::string_view scheme = "http://";
+  if (!url.starts_with(scheme)) {
+    return bad_setting("cache-url", "write it as http://host:port, not \"" + std::string(url) + "\"");
+  }
+  url.remove_prefix(scheme.size());
+  if (url.ends_with('/')) url.remove_suffix(1);
+  Result<net::Address> address = net::Address::parse(url);
+  if (!address) return bad_setting("cache-url", address.error().message);
+  return address;
+}
+
+Result<void> resolve_role(const Texts& texts, Config& config) {
+  if (texts.role == "combined") config.role = Role::combined;
+  else if (texts.role == "backend") config.role = Role::backend;
+  else if (texts.role == "cache") config.role = Role::cache;
+  else return bad_setting("role", "\"" + texts.role + "\" is none of combined, backend and cache");
+
+  if (config.role == Role::backend && texts.cache_url.empty()) {
+    return bad_setting("cache-url", "--role backend needs it: where is the cache service?");
+  }
+  if (config.role != Role::backend && !texts.cache_url.empty()) {
+    return bad_setting("cache-url", "goes with --role backend only");
+  }
+  if (texts.cache_url.empty()) return {};
+  Result<net::Address> address = parse_cache_url(texts.cache_url);
+  if (!address) return std::move(address).error();
+  config.cache_service = std::move(*address);
+  return {};
+}
+
+Result<void> resolve_database(const Texts& texts, Config& config) {
+  db::Settings& database = config.database;
+  if (database.socket.empty() && database.host.empty()) {
+    return bad_setting("db-socket", "name a database, by --db-socket or --db-host; "
+                                    "`make run` starts one of its own");
+  }
+  if (!database.socket.empty() && !database.host.empty()) {
+    return bad_setting("db-host", "goes without --db-socket, which is set too");
+  }
+  if (database.name.empty()) return bad_setting("db-name", "must not be empty");
+  if (texts.db_password_file.empty()) return {};
+  Result<std::string> password = read_password(texts.db_password_file);
+  if (!password) return std::move(password).error();
+  database.password = std::move(*password);
+  return {};
+}
+
+// The texts into values; the first that makes no sense is named.
+Result<void> resolve(const Texts& texts, Config& config) {
+  Result<void> resolved = resolve_role(texts, config);
+  if (resolved) resolved = resolve_database(texts, config);
+  if (!resolved) return resolved;
+
+  Result<net::Address> listen = net::Address::parse(texts.listen);
+  if (!listen) return bad_setting("listen", listen.error().message);
+  config.listen = std::move(*listen);
+  Result<net::Address> cache_listen = net::Address::parse(texts.cache_listen);
+  if (!cache_listen) return bad_setting("cache-listen", cache_listen.error().message);
+  config.cache_listen = std::move(*cache_listen);
+
+  if (config.images.empty()) return bad_setting("images", "must not be empty");
+  if (config.max_upload_bytes == 0 || config.max_upload_bytes > max_upload_bytes_max) {
+    return bad_setting("max-upload", "must be from 1B to 1GiB");
+  }
+  if (texts.durability == "strict") config.durability = images::Durability::strict;
+  else if (texts.durability == "none") config.durability = images::Durability::none;
+  else return bad_setting("durability", "\"" + texts.durability + "\" is neither strict nor none");
+
+  if (!log::parse_level(texts.log_level, config.log_level)) {
+    return bad_setting("log-level", "\"" + texts.log_level +
+                                        "\" is none of debug, info, warning, error and off");
+  }
+  return {};
+}
+
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+ParsedConfig parse_config(int argument_count, const char* const* arguments) {
+  Config config;
+  config.database.name = "imgcached";
+  Texts texts;
+  CLI::App app("An image store with an in-memory cache of its own.", "imgcached");
+  add_options(app, config, texts);
+  try {
+    app.parse(argument_count, const_cast<char**>(arguments));
+  } catch (const CLI::CallForHelp&) {
+    return {std::nullopt, app.help(), 0};
+  } catch (const CLI::CallForVersion&) {
+    return {std::nullopt, app.version() + "\n", 0};
+  } catch (const CLI::ParseError& error) {
+    return {std::nullopt, "imgcached: " + one_line(error.what()) + "; see --help\n", 2};
+  }
+  Result<void> resolved = resolve(texts, config);
+  if (!resolved) {
+    return {std::nullopt, "imgcached: " + one_line(resolved.error().message) + "\n", 2};
+  }
+  return {std::move(config), {}, 0};
+}
+
+}  // namespace imgcached

@@ -1,0 +1,50 @@
+// Config: every setting of the program, read and validated once.
+//
+// A flag beats its environment variable (`--cache-listen` is
+// IMGCACHED_CACHE_LISTEN), which beats the key `cache-listen` in the TOML file
+// that --config names, which beats the default.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/log.h"
+#include "db/settings.h"
+#include "images/blob_store.h"
+#include "net/address.h"
+
+namespace imgcached {
+
+enum class Role {
+  combined,  // both services in this process, on two loops
+  backend,   // pages and API; the cache service is elsewhere
+  cache,     // the cache service only
+};
+
+struct Config {
+  Role role = Role::combined;
+  net::Address listen{"127.0.0.1", 5000};
+  net::Address cache_listen{"127.0.0.1", 5001};
+  std::optional<net::Address> cache_service;  // of --cache-url
+  std::string images = "var/images";
+  db::Settings database;
+  std::uint64_t max_upload_bytes = 32u << 20;
+  images::Durability durability = images::Durability::strict;
+  log::Level log_level = log::Level::info;
+  bool access_log = false;
+};
+
+// The settings of this run; or, for --help and --version and for an error, what
+// to print and the status to exit with.
+struct ParsedConfig {
+  std::optional<Config> config;
+  std::string message;
+  int exit_status = 0;
+};
+
+ParsedConfig parse_config(int argument_count, const char* const* arguments);
+
+inline constexpr const char* version = "0.1.0";
+
+}  // namespace imgcached

@@ -1,0 +1,165 @@
+// imgcached: an image store with an in-memory cache of its own.
+//
+// Starts what the role asks for, says so in one line, waits for SIGTERM or
+// SIGINT, and ends in order. The backend runs on this thread; the cache service
+// too when it is alone, else on a thread of its own.
+//
+// Exit status: 0 after a signal, 1 when it could not run, 2 for a setting that
+// has to be changed.
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
+#include <string>
+#include <thread>
+
+#include "backend_node.h"
+#include "base/gate.h"
+#include "base/log.h"
+#include "cache_node.h"
+#include "config.h"
+#include "db/migrations.h"
+#include "net/loop.h"
+#include "net/mailbox.h"
+#include "net/signal_watcher.h"
+#include "net/timer.h"
+
+namespace imgcached {
+namespace {
+
+constexpr std::uint64_t drain_grace_ms = 10'000;
+constexpr int migration_attempts_max = 20;  // a database that starts with us needs a moment
+constexpr std::uint64_t migration_retry_ms = 250;
+
+// Uploads wait for the disk on the thread pool; with more of them waiting, one
+// journal commit of the file system serves more of them.
+constexpr const char* thread_pool_threads = "16";
+
+int exit_status_of(const Error& error) { return error.code == Errc::invalid_argument ? 2 : 1; }
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "imgcached: %s\n", error.message.c_str());
+  return exit_status_of(error);
+}
+
+void announce(const std::string& services) {
+  std::printf("imgcached ready%s\n", services.c_str());
+  std::fflush(stdout);
+}
+
+Task<void> migrate(net::Loop& loop, const Config& config, Result<void>& outcome) {
+  net::Timer timer(loop);
+  for (int attempt = 1;; ++attempt) {
+    outcome = co_await db::migrate(loop, config.database);
+    const bool passing = !outcome && outcome.error().code == Errc::unavailable;
+    if (!passing || attempt == migration_attempts_max) co_return;
+    co_await timer.wait(migration_retry_ms);
+  }
+}
+
+Result<void> migrate_database(const Config& config) {
+  net::Loop loop;
+  Gate gate;
+  Result<void> outcome;
+  gate.spawn(migrate(loop, config, outcome));
+  loop.run();
+  return outcome;
+}
+
+// --- The cache service alone --------------------------------------------------------------------
+
+Task<void> stop_cache_on_signal(CacheNode& node, net::SignalWatcher& signals) {
+  co_await signals.next();
+  signals.close();
+  Result<void> stopped = co_await node.stop(drain_grace_ms);
+  (void)stopped;
+}
+
+int run_cache(const Config& config) {
+  CacheNode node(config);
+  net::SignalWatcher signals(node.loop(), {SIGTERM, SIGINT});
+  Result<void> outcome;
+  auto started = [&](Result<void> result) {
+    outcome = std::move(result);
+    if (!outcome) {
+      signals.close();
+      return;
+    }
+    announce(" cache=" + node.address().text());
+    node.gate().spawn(stop_cache_on_signal(node, signals));
+  };
+  node.run(started);
+  return outcome ? 0 : fail(outcome.error());
+}
+
+// --- The backend, with or without a cache service -----------------------------------------------
+
+Task<void> serve_backend(BackendNode& backend, CacheNode* cache, net::SignalWatcher& signals,
+                         Result<void>& outcome) {
+  outcome = co_await backend.start();
+  if (outcome) {
+    std::string services = " backend=" + backend.address().text();
+    if (cache) services += " cache=" + cache->address().text();
+    announce(services);
+    co_await signals.next();
+  }
+  signals.close();
+  co_await backend.stop(drain_grace_ms);
+  if (cache) {
+    auto stop = [cache] { return cache->stop(drain_grace_ms); };
+    Result<void> stopped =
+        co_await net::call_task(cache->mailbox(), cache->gate(), backend.mailbox(), stop);
+    (void)stopped;
+  }
+  backend.mailbox().close();
+}
+
+int run_backend(const Config& config, CacheNode* cache) {
+  net::Loop loop;
+  Gate gate;
+  net::SignalWatcher signals(loop, {SIGTERM, SIGINT});
+  BackendNode backend(config, loop, cache);
+  Result<void> outcome;
+  gate.spawn(serve_backend(backend, cache, signals, outcome));
+  loop.run();
+  return outcome ? 0 : fail(outcome.error());
+}
+
+int run_both(const Config& config) {
+  CacheNode cache(config);
+  std::promise<Result<void>> promise;
+  auto started = [&](Result<void> result) { promise.set_value(std::move(result)); };
+  std::thread cache_thread([&] { cache.run(started); });
+  const Result<void> outcome = promise.get_future().get();
+  const int status = outcome ? run_backend(config, &cache) : fail(outcome.error());
+  cache_thread.join();
+  return status;
+}
+
+int run(const Config& config) {
+  log::set_level(config.log_level);
+  const Result<void> migrated = migrate_database(config);
+  if (!migrated) return fail(migrated.error());
+  switch (config.role) {
+    case Role::cache: return run_cache(config);
+    case Role::backend: return run_backend(config, nullptr);
+    case Role::combined: return run_both(config);
+  }
+  return 1;
+}
+
+}  // namespace
+}  // namespace imgcached
+
+int main(int argument_count, char** arguments) {
+  using namespace imgcached;
+  const ParsedConfig parsed = parse_config(argument_count, arguments);
+  if (!parsed.config) {
+    std::fputs(parsed.message.c_str(), parsed.exit_status == 0 ? stdout : stderr);
+    return parsed.exit_status;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  setenv("UV_THREADPOOL_SIZE", thread_pool_threads, 0);
+  return run(*parsed.config);
+}
