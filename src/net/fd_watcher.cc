@@ -15,7 +15,6 @@ bool FdWatcher::watch(int fd) {
 
 std::coroutine_handle<> FdWatcher::State::take_waiter() {
   if (!waiter) return nullptr;
-  waiter->watcher_.timer_.stop();
   return std::exchange(waiter, nullptr)->waiter_;
 }
 

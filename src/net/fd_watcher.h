@@ -24,6 +24,7 @@ class FdWatcher {
   int fd() const { return fd_; }
   // Lets go of the descriptor, at once: REQUIRED before its owner closes it.
   void unwatch() {
+    timer_.stop();  // or it could still fire before the close has woken the waiter
     handle_.reset();
     fd_ = -1;
   }

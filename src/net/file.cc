@@ -124,8 +124,10 @@ Result<std::vector<std::string>> list_directory(const std::string& path) {
   const std::unique_ptr<DIR, Closer> directory(::opendir(path.c_str()));
   if (!directory) return system_error("open directory", path);
   std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
+  while (true) {
+    errno = 0;  // which alone tells an error from the end
+    const dirent* entry = ::readdir(directory.get());
+    if (!entry) break;
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }

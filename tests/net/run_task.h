@@ -16,6 +16,7 @@
 namespace imgcached::test {
 
 inline void run_task(net::Loop& loop, Task<void> task) {
+  uv_update_time(loop.raw());  // it stood still since the loop's last turn
   Gate gate;
   gate.spawn(std::move(task));
   // The loop may have other handles open: it turns just until the task is done.

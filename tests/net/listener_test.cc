@@ -1,0 +1,86 @@
+#include "net/listener.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/net/run_task.h"
+#include "tests/net/stream_pair.h"
+
+namespace imgcached::net {
+namespace {
+
+using test::keep;
+using test::loopback;
+using test::run_task;
+using test::run_until;
+
+Task<Result<Stream>> accept_one(Listener& listener) {
+  Result<Stream> stream = co_await listener.accept();
+  co_return stream;
+}
+
+TEST_CASE("port 0 picks a free port, which the listener tells") {
+  Loop loop;
+  {
+    Result<Listener> listener = Listener::open(loop, loopback(loop));
+    REQUIRE(listener.ok());
+    CHECK(listener->address().host == "127.0.0.1");
+    CHECK(listener->address().port != 0);
+  }
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
+TEST_CASE("a port that is taken is an error that names the address") {
+  Loop loop;
+  {
+    Result<Listener> first = Listener::open(loop, loopback(loop));
+    REQUIRE(first.ok());
+    const Address taken = first->address();
+    Result<SocketAddress> same = run_task(loop, resolve(loop, taken));
+    const Result<Listener> second = Listener::open(loop, *same);
+    REQUIRE_FALSE(second.ok());
+    CHECK(second.error().code == Errc::invalid_argument);
+    CHECK(second.error().message.find(taken.text()) != std::string::npos);
+  }
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
+TEST_CASE("connections that came while nobody accepted are handed out later") {
+  Loop loop;
+  {
+    Result<Listener> listener = Listener::open(loop, loopback(loop));
+    REQUIRE(listener.ok());
+    std::vector<Stream> clients;
+    for (int i = 0; i < 3; ++i) {
+      Result<Stream> client = run_task(loop, Stream::connect(loop, listener->address(), 1'000));
+      REQUIRE(client.ok());
+      clients.push_back(std::move(*client));
+    }
+    for (int i = 0; i < 3; ++i) CHECK(run_task(loop, accept_one(*listener)).ok());
+  }
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
+TEST_CASE("closing a listener gives the waiting acceptor, and later ones, an error") {
+  Loop loop;
+  {
+    Result<Listener> listener = Listener::open(loop, loopback(loop));
+    REQUIRE(listener.ok());
+    Gate gate;
+    std::optional<Result<Stream>> accepted;
+    gate.spawn(keep(accept_one(*listener), accepted));
+    listener->close();
+    listener->close();
+    run_until(loop, [&] { return gate.running() == 0; });
+    REQUIRE_FALSE(accepted->ok());
+    CHECK(accepted->error().code == Errc::closed);
+    CHECK(run_task(loop, accept_one(*listener)).error().code == Errc::closed);
+  }
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
+}  // namespace
+}  // namespace imgcached::net

@@ -1,0 +1,86 @@
+#include "net/timer.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "tests/net/run_task.h"
+
+namespace imgcached::net {
+namespace {
+
+using test::run_task;
+
+Task<void> wait_and_note(Loop& loop, std::uint64_t timeout_ms, char name, std::string& order) {
+  Timer timer(loop);
+  const bool passed = co_await timer.wait(timeout_ms);
+  CHECK(passed);
+  order += name;
+}
+
+Task<void> note_wait(Timer& timer, std::uint64_t timeout_ms, std::string& notes) {
+  const bool passed = co_await timer.wait(timeout_ms);
+  notes += passed ? "passed " : "ended ";
+}
+
+constexpr std::uint64_t forever_ms = 1'000'000;
+
+TEST_CASE("a wait takes its time, and waits end in the order of their times") {
+  Loop loop;
+  const std::uint64_t began_ms = loop.now_ms();
+  std::string order;
+  Gate gate;
+  gate.spawn(wait_and_note(loop, 30, 'c', order));
+  gate.spawn(wait_and_note(loop, 1, 'a', order));
+  gate.spawn(wait_and_note(loop, 15, 'b', order));
+  loop.run();
+  CHECK(order == "abc");
+  CHECK(loop.now_ms() - began_ms >= 30);
+  CHECK(loop.live_handles() == 0);
+}
+
+TEST_CASE("wake and close end a wait early, and say so") {
+  Loop loop;
+  std::string notes;
+  Gate gate;
+  Timer timer(loop);
+  gate.spawn(note_wait(timer, forever_ms, notes));
+  timer.wake();
+  CHECK(notes == "ended ");
+  timer.wake();  // nobody waits
+  gate.spawn(note_wait(timer, 1, notes));
+  loop.run();
+  CHECK(notes == "ended passed ");
+  gate.spawn(note_wait(timer, forever_ms, notes));
+  timer.close();
+  loop.run();
+  CHECK(notes == "ended passed ended ");
+  gate.spawn(note_wait(timer, forever_ms, notes));
+  CHECK(notes == "ended passed ended ended ");
+  CHECK(loop.live_handles() == 0);
+}
+
+TEST_CASE("a callback comes once, replaces the former one, and can be stopped") {
+  Loop loop;
+  int first = 0;
+  int second = 0;
+  int stopped = 0;
+  const Timer::Callback count = [](void* counter) { ++*static_cast<int*>(counter); };
+  {
+    Timer timer(loop);
+    Timer other(loop);
+    timer.start(1, count, &first);
+    timer.start(5, count, &second);
+    other.start(1, count, &stopped);
+    other.stop();
+    loop.run();
+  }
+  loop.run();
+  CHECK(first == 0);
+  CHECK(second == 1);
+  CHECK(stopped == 0);
+  CHECK(loop.live_handles() == 0);
+}
+
+}  // namespace
+}  // namespace imgcached::net
