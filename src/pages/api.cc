@@ -1,0 +1,184 @@
+#include "pages/api.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/clock.h"
+#include "http/base64.h"
+#include "http/json.h"
+#include "pages/failure.h"
+#include "pages/parameters.h"
+#include "pages/stats_series.h"
+#include "pages/upload_form.h"
+
+namespace imgcached::pages {
+namespace {
+
+// One statement's worth of keys; between two of them other requests have a turn.
+constexpr std::size_t keys_per_step = 1000;
+
+constexpr const char* done = R"({"success":"true"})";
+
+// Begins `{"success":"true"`, for the caller to go on and to end.
+http::JsonWriter success(std::string& json) {
+  http::JsonWriter writer(json);
+  writer.begin_object().key("success").string("true");
+  return writer;
+}
+
+void write_rate(http::JsonWriter& writer, std::string_view name, std::optional<double> rate) {
+  writer.key(name);
+  if (rate) {
+    writer.number(*rate);
+  } else {
+    writer.null();
+  }
+}
+
+void write_point(http::JsonWriter& writer, const StatsPoint& point) {
+  writer.begin_object().key("time_ms").integer(point.time_ms);
+  const auto count = [&](std::string_view name, bool known, std::uint64_t value) {
+    writer.key(name);
+    if (known) {
+      writer.integer(value);
+    } else {
+      writer.null();
+    }
+  };
+  const bool counted = point.interval.has_value();
+  const StatsPoint::Interval interval = point.interval.value_or(StatsPoint::Interval());
+  count("items", !point.gap, point.items);
+  count("bytes", !point.gap, point.bytes);
+  count("requests", counted, interval.requests);
+  count("hits", counted, interval.hits);
+  count("misses", counted, interval.misses);
+  write_rate(writer, "hit_rate", interval.hit_rate());
+  write_rate(writer, "miss_rate", interval.miss_rate());
+  writer.end_object();
+}
+
+}  // namespace
+
+Result<ListParameters> parse_list_parameters(const http::Form& form) {
+  ListParameters parameters;
+  parameters.prefix = value_of(form, "prefix");
+  parameters.after = value_of(form, "after");
+  if (!http::is_utf8(parameters.prefix) || !http::is_utf8(parameters.after)) {
+    return Error{Errc::invalid_argument, "`prefix` and `after` must be valid UTF-8, as keys are"};
+  }
+  const std::string limit = value_of(form, "limit");
+  if (limit.empty()) return parameters;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), number);
+  if (error == std::errc::invalid_argument || end != limit.data() + limit.size() || number == 0) {
+    return Error{Errc::invalid_argument, "`limit` must be a whole number of at least 1"};
+  }
+  // A number too large to be represented asks for everything.
+  if (error == std::errc()) {
+    parameters.limit = std::min<std::uint64_t>(number, ListParameters::keys_max);
+  }
+  return parameters;
+}
+
+void Api::add_routes(http::Router& router) {
+  using http::Method;
+  using http::Request;
+  const std::uint64_t small = parameters_bytes_max;
+  const auto read = [this](Request& r) { return get(r); };
+  const auto list = [this](Request& r) { return list_keys(r); };
+  const auto statistics = [this](Request& r) { return stats(r); };
+  const auto remove_one = [this](Request& r) { return remove(r); };
+
+  router.add({Method::post, "/api/upload", [this](Request& r) { return upload(r); },
+              upload_bytes_max_ + upload_form_overhead_bytes});
+  router.add({Method::get, "/api/list_keys", list});
+  router.add({Method::post, "/api/list_keys", list, small});
+  router.add({Method::get, "/api/key/*", read});
+  router.add({Method::post, "/api/key/*", read, small});
+  router.add({Method::delete_, "/api/key/*", remove_one, small});
+  router.add({Method::post, "/api/delete/*", remove_one, small});
+  router.add(
+      {Method::post, "/api/delete_all", [this](Request& r) { return remove_all(r); }, small});
+  router.add({Method::get, "/api/stats", statistics});
+  router.add({Method::post, "/api/stats", statistics, small});
+}
+
+Task<http::Response> Api::upload(http::Request& request) {
+  Upload upload = co_await receive_upload(request, store_);
+  if (!upload.stored) co_return json_failure(upload.stored.error());
+  std::string json;
+  success(json).key("key").string(upload.key).end_object();
+  co_return json_response(200, std::move(json));
+}
+
+Task<http::Response> Api::list_keys(http::Request& request) {
+  Result<http::Form> form = co_await read_parameters(request);
+  if (!form) co_return json_failure(form.error());
+  Result<ListParameters> parameters = parse_list_parameters(*form);
+  if (!parameters) co_return json_failure(parameters.error());
+
+  std::string json;
+  http::JsonWriter writer = success(json);
+  writer.key("keys").begin_array();
+  std::size_t listed = 0;
+  bool more = true;
+  while (more && listed < parameters->limit) {
+    const std::size_t step = std::min(keys_per_step, parameters->limit - listed);
+    Result<images::Listing> page =
+        co_await store_.list(parameters->prefix, parameters->after, step);
+    if (!page) co_return json_failure(page.error());
+    for (const db::ImageSummary& image : page->images) writer.string(image.key);
+    listed += page->images.size();
+    more = page->more;
+    if (!page->images.empty()) parameters->after = std::move(page->images.back().key);
+  }
+  writer.end_array();
+  // To be given as `after` for the keys that follow.
+  if (more) writer.key("next").string(parameters->after);
+  writer.end_object();
+  co_return json_response(200, std::move(json));
+}
+
+Task<http::Response> Api::get(http::Request& request) {
+  Result<images::Image> image = co_await store_.get(request.rest);
+  if (!image) co_return json_failure(image.error());
+  std::string json;
+  // A control character or quote of the key takes more; then it grows once.
+  json.reserve(http::base64::encoded_size(image->bytes.size()) + request.rest.size() + 64);
+  success(json)
+      .key("key")
+      .string(request.rest)
+      .key("content")
+      .base64(image->bytes.view())
+      .end_object();
+  http::Response response = json_response(200, std::move(json));
+  response.headers.add("X-Cache", image->cached ? "hit" : "miss");
+  co_return response;
+}
+
+Task<http::Response> Api::remove(http::Request& request) {
+  Result<void> removed = co_await store_.remove(request.rest);
+  if (!removed) co_return json_failure(removed.error());
+  co_return json_response(200, done);
+}
+
+Task<http::Response> Api::remove_all(http::Request&) {
+  Result<void> removed = co_await store_.remove_all();
+  if (!removed) co_return json_failure(removed.error());
+  co_return json_response(200, done);
+}
+
+Task<http::Response> Api::stats(http::Request&) {
+  const std::int64_t now_ms = unix_ms();
+  Result<std::vector<StatsPoint>> points = co_await recent_stats(stats_, now_ms);
+  if (!points) co_return json_failure(points.error());
+  std::string json;
+  http::JsonWriter writer = success(json);
+  writer.key("from_ms").integer(now_ms - stats_window_ms).key("to_ms").integer(now_ms);
+  writer.key("samples").begin_array();
+  for (const StatsPoint& point : *points) write_point(writer, point);
+  writer.end_array().end_object();
+  co_return json_response(200, std::move(json));
+}
+
+}  // namespace imgcached::pages

@@ -1,0 +1,74 @@
+// CachePropertiesPage: `/cache_properties` configures and clears the cache.
+//
+// A change appends a row to cache_properties, whose newest row is in force, and
+// then has the cache service read it. When the service can't be told, the row
+// stays: it is what the user wants, and the service takes it at its next start.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "cache/cache_client.h"
+#include "db/cache_properties_table.h"
+#include "http/router.h"
+#include "http/url.h"
+#include "pages/page_renderer.h"
+
+namespace imgcached::pages {
+
+// A capacity in MB as a user types it: decimal digits, white space around them,
+// at most `machine_mb`. Error invalid_argument says what is wrong with it.
+Result<std::uint64_t> parse_capacity_mb(std::string_view text, std::uint64_t machine_mb);
+
+// What a form wants changed.
+struct CacheChange {
+  std::optional<std::uint64_t> capacity_mb;
+  std::optional<cache::Replacement> replacement;
+  bool clear = false;
+  // Why nothing may be done, by field; empty when all is well.
+  std::string capacity_error;
+  std::string replacement_error;
+
+  bool configures() const { return capacity_mb || replacement; }
+  bool refused() const { return !capacity_error.empty() || !replacement_error.empty(); }
+};
+
+// A field that is not there leaves its setting as it is. `clear_cache`, with any
+// value, clears; the form it comes with may leave the capacity blank then.
+CacheChange parse_cache_change(const http::Form& form, std::uint64_t machine_mb);
+
+class CachePropertiesPage {
+ public:
+  CachePropertiesPage(const PageRenderer& renderer, db::CachePropertiesTable& table,
+                      cache::CacheClient& cache);
+
+  void add_routes(http::Router& router);
+
+ private:
+  struct Settings {
+    std::uint64_t capacity_mb;
+    cache::Replacement replacement;
+  };
+
+  Task<http::Response> show(http::Request& request);
+  Task<http::Response> change(http::Request& request);
+  // What the newest row says, or the defaults.
+  Task<Result<Settings>> newest();
+  // Makes `settings` the newest row, and has the cache take it.
+  Task<Result<void>> apply(Settings settings);
+  // The page: `view` has what there is to say, `capacity` and `replacement` what
+  // the form shows.
+  Task<http::Response> render(int status, View view, std::string capacity,
+                              cache::Replacement replacement);
+
+  const PageRenderer& renderer_;
+  db::CachePropertiesTable& table_;
+  cache::CacheClient& cache_;
+  const std::uint64_t machine_mb_;
+};
+
+}  // namespace imgcached::pages

@@ -1,0 +1,21 @@
+// How numbers and times are written on the pages.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace imgcached::pages {
+
+// `512 B`, `14.8 KB`, `1.0 MB`; 1 KB = 1024 bytes, as the cache's capacity counts.
+std::string bytes_in_words(std::uint64_t bytes);
+
+// `1,234,567`.
+std::string grouped(std::uint64_t number);
+
+// `2026-01-31 09:05:07`, in UTC.
+std::string utc_time(std::int64_t unix_ms);
+
+// A fraction of 1 as `12.5 %`.
+std::string percent(double fraction);
+
+}  // namespace imgcached::pages

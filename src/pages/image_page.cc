@@ -1,0 +1,76 @@
+#include "pages/image_page.h"
+
+#include "cache/key.h"
+#include "http/url.h"
+#include "pages/format.h"
+#include "pages/parameters.h"
+#include "pages/raw_images.h"
+
+namespace imgcached::pages {
+
+std::string image_page_url(std::string_view key) {
+  return "/image?key_value=" + http::percent_encode(key);
+}
+
+void ImagePage::add_routes(http::Router& router) {
+  router.add({http::Method::get, "/image", [this](http::Request& r) { return show(r); }});
+  router.add({http::Method::post, "/image", [this](http::Request& r) { return show(r); },
+              parameters_bytes_max});
+  router.add({http::Method::post, "/delete_image", [this](http::Request& r) { return remove(r); },
+              parameters_bytes_max});
+}
+
+Task<http::Response> ImagePage::show(http::Request& request) {
+  Result<http::Form> form = co_await read_parameters(request);
+  if (!form) co_return renderer_.failure(form.error());
+  auto field = form->find("key_value");
+  if (!field) field = form->find("key");
+  if (!field && request.head.method != http::Method::post) {
+    co_return renderer_.page(200, "image", "Get an image", View());
+  }
+  const std::string key(field.value_or(std::string_view()));
+  Result<void> valid = cache::validate_key(key);
+  if (!valid) co_return refuse(key, valid.error());
+  Result<images::Image> image = co_await store_.get(key);
+  if (!image) co_return refuse(key, image.error());
+
+  View view;
+  view.text("key", key)
+      .flag("found", true)
+      .flag("hit", image->cached)
+      .text("content_type", std::string(image->content_type()))
+      .text("size", bytes_in_words(image->bytes.size()))
+      .text("exact_size", grouped(image->bytes.size()))
+      .text("raw_url", raw_image_url(key))
+      .text("replace_url", "/upload_image?key=" + http::percent_encode(key));
+  // No browser but Safari knows TIFF.
+  const std::string_view type = image->content_type();
+  const bool is_shown = type.starts_with("image/") && type != "image/tiff" &&
+                        image->bytes.size() <= embedded_bytes_max;
+  if (is_shown) view.flag("is_shown", true).base64("content", std::move(image->bytes));
+  co_return renderer_.page(200, "image", key, std::move(view));
+}
+
+http::Response ImagePage::refuse(const std::string& key, const Error& error) const {
+  const Failure failure = failure_of(error);
+  View view;
+  view.text("key", key).text("error", failure.message);
+  if (error.code == Errc::not_found) {
+    view.flag("is_missing", true)
+        .text("upload_url", "/upload_image?key=" + http::percent_encode(key));
+  }
+  return renderer_.page(failure.status, "image", "Get an image", std::move(view));
+}
+
+Task<http::Response> ImagePage::remove(http::Request& request) {
+  Result<http::Form> form = co_await read_parameters(request);
+  if (!form) co_return renderer_.failure(form.error());
+  const std::string key = value_of(*form, "key");
+  Result<void> removed = co_await store_.remove(key);
+  if (!removed) co_return refuse(key, removed.error());
+  View view;
+  view.text("deleted_key", key);
+  co_return renderer_.page(200, "image", "Deleted", std::move(view));
+}
+
+}  // namespace imgcached::pages

@@ -1,0 +1,42 @@
+// StaticFiles: style sheets, scripts and icons, served under /static/.
+//
+// They are few and small, so all are read at start and served from memory: no
+// request names a file. A browser may keep one but asks each time whether it
+// has changed (no-cache), and a strong ETag makes that a 304.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/blob.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "http/router.h"
+
+namespace imgcached::pages {
+
+class StaticFiles {
+ public:
+  // Blocks: for start-up. Takes the files of `directory`, and of dygraphs, which
+  // stays where its Debian package puts it, the two that pages use. Errors name
+  // the file.
+  static Result<StaticFiles> load(const std::string& directory,
+                                  const std::string& dygraphs_directory);
+
+  void add_routes(http::Router& router);
+
+ private:
+  struct File {
+    std::string_view content_type;
+    std::string etag;  // with its quotes
+    Blob bytes;
+  };
+
+  Result<void> add(const std::string& directory, const std::string& name);
+  Task<http::Response> get(http::Request& request) const;
+
+  std::map<std::string, File, std::less<>> files_;
+};
+
+}  // namespace imgcached::pages

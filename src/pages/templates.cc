@@ -1,0 +1,177 @@
+#include "pages/templates.h"
+
+#include <cassert>
+#include <kainjow/mustache.hpp>
+
+#include "http/base64.h"
+#include "net/file.h"
+
+namespace imgcached::pages {
+namespace {
+
+namespace mustache = kainjow::mustache;
+
+constexpr std::string_view suffix = ".mustache";
+constexpr std::size_t file_bytes_max = 1 << 20;
+constexpr int include_depth_max = 8;
+
+// Stands for the bytes of View::base64() while Mustache is at work; the index of
+// the bytes follows. No text can contain it, see without_controls().
+constexpr char blob_marker = '\x01';
+
+// HTML allows no control characters but white space.
+std::string without_controls(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
+      out += "\ufffd";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+Error bad_template(std::string_view name, std::string_view reason) {
+  return {Errc::invalid_argument,
+          "template " + std::string(name) + std::string(suffix) + ": " + std::string(reason)};
+}
+
+// Puts the included files in the place of their tags. `content` is what
+// `{{> content}}` stands for.
+Result<std::string> expand(const Templates::Files& files, std::string_view name,
+                           std::string_view content, int depth) {
+  if (depth > include_depth_max) return bad_template(name, "it includes itself");
+  const auto file = files.find(name);
+  if (file == files.end()) return bad_template(name, "it is included but does not exist");
+  std::string_view text = file->second;
+  std::string out;
+  while (true) {
+    const std::size_t begin = text.find("{{>");
+    out += text.substr(0, begin);
+    if (begin == std::string_view::npos) return out;
+    const std::size_t end = text.find("}}", begin);
+    if (end == std::string_view::npos) return bad_template(name, "a {{> tag is not closed");
+    const std::string included =
+        mustache::trim(std::string(text.substr(begin + 3, end - begin - 3)));
+    const std::string_view target = included == "content" ? content : "_" + included;
+    Result<std::string> part = expand(files, target, content, depth + 1);
+    if (!part) return part;
+    // The newline that ends a file is not part of what it says.
+    if (part->ends_with('\n')) part->pop_back();
+    out += *part;
+    text.remove_prefix(end + 2);
+  }
+}
+
+bool has_unescaped_tag(std::string_view text) {
+  for (std::size_t at = text.find("{{"); at != std::string_view::npos; at = text.find("{{", at)) {
+    at = text.find_first_not_of(' ', at + 2);
+    if (at == std::string_view::npos) return false;
+    if (text[at] == '{' || text[at] == '&') return true;
+  }
+  return false;
+}
+
+std::string with_blobs(std::string_view html, const std::vector<Blob>& blobs) {
+  std::string out;
+  std::size_t bytes = html.size();
+  for (const Blob& blob : blobs) bytes += http::base64::encoded_size(blob.size());
+  out.reserve(bytes);
+  while (true) {
+    const std::size_t marker = html.find(blob_marker);
+    out += html.substr(0, marker);
+    if (marker == std::string_view::npos) return out;
+    const Blob& blob = blobs[static_cast<unsigned char>(html[marker + 1]) - 'A'];
+    const std::size_t begin = out.size();
+    out.resize(begin + http::base64::encoded_size(blob.size()));
+    http::base64::encode(blob.view(), out.data() + begin);
+    html.remove_prefix(marker + 2);
+  }
+}
+
+}  // namespace
+
+View& View::add(std::string name, Value value) {
+  values_.emplace_back(std::move(name), std::move(value));
+  return *this;
+}
+
+struct Templates::Page {
+  explicit Page(const std::string& text) : parsed(text) {}
+  mustache::mustache parsed;
+};
+
+// Turns a View into what Mustache wants, and collects its blobs.
+struct Templates::Values {
+  std::vector<Blob> blobs;
+
+  mustache::data object(const View& view) {
+    mustache::data data;
+    for (const auto& [name, value] : view.values_) data.set(name, of(value));
+    return data;
+  }
+  mustache::data of(const View::Value& value) {
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      if (text->empty()) return mustache::data(false);
+      return mustache::data(without_controls(*text));
+    }
+    if (const auto* flag = std::get_if<bool>(&value)) return mustache::data(*flag);
+    if (const auto* items = std::get_if<std::vector<View>>(&value)) {
+      mustache::data list(mustache::data::type::list);
+      for (const View& item : *items) list.push_back(object(item));
+      return list;
+    }
+    blobs.push_back(std::get<Blob>(value));
+    return mustache::data(std::string{blob_marker, static_cast<char>('A' + blobs.size() - 1)});
+  }
+};
+
+Templates::Templates() = default;
+Templates::Templates(Templates&&) noexcept = default;
+Templates::~Templates() = default;
+
+Result<Templates> Templates::load(const std::string& directory) {
+  Result<std::vector<std::string>> names = net::list_directory(directory);
+  if (!names) return std::move(names).error();
+  Files files;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(suffix)) continue;
+    Result<Blob> text = net::read_file(directory + "/" + name, file_bytes_max);
+    if (!text) return std::move(text).error();
+    files.emplace(name.substr(0, name.size() - suffix.size()), text->view());
+  }
+  if (!files.contains("layout")) {
+    return Error{Errc::not_found, "there is no layout.mustache in " + directory};
+  }
+  return parse(files);
+}
+
+Result<Templates> Templates::parse(const Files& files) {
+  Templates templates;
+  for (const auto& [name, text] : files) {
+    if (name == "layout" || name.starts_with('_')) continue;
+    Result<std::string> whole = expand(files, "layout", name, 0);
+    if (!whole) return std::move(whole).error();
+    if (has_unescaped_tag(*whole)) {
+      return bad_template(name, "it has a tag without escaping, {{{ or {{&, which is not allowed");
+    }
+    auto page = std::make_unique<Page>(*whole);
+    if (!page->parsed.is_valid()) return bad_template(name, page->parsed.error_message());
+    templates.pages_.emplace(name, std::move(page));
+  }
+  return templates;
+}
+
+std::string Templates::render(std::string_view page, const View& view) const {
+  const auto found = pages_.find(page);
+  assert(found != pages_.end());
+  Values values;
+  const mustache::data data = values.object(view);
+  std::string html = found->second->parsed.render(data);
+  return values.blobs.empty() ? html : with_blobs(html, values.blobs);
+}
+
+}  // namespace imgcached::pages
