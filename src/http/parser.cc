@@ -39,6 +39,10 @@ struct Parser::State {
   std::size_t head_bytes = 0;
   std::size_t field_count = 0;
   std::string_view body;
+  std::uint64_t chunk_rest = 0;    // bytes of the current chunk that have not come yet
+  std::string_view chunk_end_due;  // what must follow a chunk's data
+  bool chunk_began = false;
+  char last_byte = 0;  // of the input used up so far
   bool skip_body = false;
   bool failed = false;
   int error_status = 0;
@@ -69,9 +73,13 @@ struct Parser::State {
   }
 
   int end_field() {
+    if (field_name.find_first_of(" \t") != std::string::npos || field_name.empty()) {
+      return refuse(400, "malformed HTTP: a header field without a name, or a blank behind it");
+    }
     if (++field_count > limits.headers_max) {
       return refuse(431, "more than " + std::to_string(limits.headers_max) + " header fields");
     }
+    field_value.erase(field_value.find_last_not_of(" \t") + 1);  // llhttp strips the front only
     head.headers.add(std::move(field_name), std::move(field_value));
     field_name.clear();
     field_value.clear();
@@ -80,6 +88,26 @@ struct Parser::State {
 
   int end_head();
   int check_request();
+
+  // llhttp skips the byte behind the CR of a chunk's size or of an empty line, and
+  // the two bytes behind a chunk's data, without a look at them. Somebody on the
+  // way who does look would see other messages than we do, so we look as well.
+  bool is_line_end_sane() const {
+    const bool behind_line =
+        event == Event::head || chunk_began || (event == Event::end && head.chunked);
+    return !behind_line || last_byte == '\n';
+  }
+  bool is_chunk_end_sane(std::string_view input) {
+    const std::string_view due = chunk_end_due.substr(0, input.size());
+    chunk_end_due.remove_prefix(due.size());
+    return input.starts_with(due);
+  }
+
+  Event fail(int status, std::string message) {
+    failed = true;
+    if (error_status == 0) refuse(status, std::move(message));
+    return Event::error;
+  }
 };
 
 int Parser::State::check_request() {
@@ -94,6 +122,10 @@ int Parser::State::check_request() {
   }
   if (head.headers.count("Transfer-Encoding") > 1) {
     return refuse(400, "more than one Transfer-Encoding field");
+  }
+  const auto coding = head.headers.find("Transfer-Encoding");
+  if (coding && !equals_ignoring_case(*coding, "chunked")) {
+    return refuse(501, "the only transfer coding this server knows is chunked");
   }
   return 0;
 }
@@ -150,8 +182,18 @@ Parser::Parser(Kind kind, ParserLimits limits) : state_(std::make_unique<State>(
     State& self = State::of(llhttp);
     if (const int refused = self.end_head()) return refused;
     self.event = Event::head;
-    // Pausing leaves no way to tell llhttp that there is no body, but its flag.
-    if (self.skip_body) llhttp->flags |= F_SKIPBODY;
+    // These have no body whatever their fields say (RFC 9112, section 6.3).
+    const int status = self.head.status;
+    const bool bodiless =
+        self.kind == Kind::response && (status / 100 == 1 || status == 204 || status == 304);
+    // Pausing leaves no way to tell llhttp so, but its flag.
+    if (self.skip_body || bodiless) llhttp->flags |= F_SKIPBODY;
+    return HPE_PAUSED;
+  };
+  state.settings.on_chunk_header = [](llhttp_t* llhttp) -> int {
+    State& self = State::of(llhttp);
+    self.chunk_rest = llhttp->content_length;
+    self.chunk_began = true;
     return HPE_PAUSED;
   };
   state.settings.on_body = [](llhttp_t* llhttp, const char* at, std::size_t size) -> int {
@@ -159,14 +201,14 @@ Parser::Parser(Kind kind, ParserLimits limits) : state_(std::make_unique<State>(
     State& self = State::of(llhttp);
     self.body = {at, size};
     self.event = Event::body;
+    if (self.head.chunked && (self.chunk_rest -= size) == 0) self.chunk_end_due = "\r\n";
     return HPE_PAUSED;
   };
   state.settings.on_message_complete = [](llhttp_t* llhttp) -> int {
     State::of(llhttp).event = Event::end;
     return HPE_PAUSED;
   };
-  llhttp_init(&state.llhttp, kind == Kind::request ? HTTP_REQUEST : HTTP_RESPONSE,
-              &state.settings);
+  llhttp_init(&state.llhttp, kind == Kind::request ? HTTP_REQUEST : HTTP_RESPONSE, &state.settings);
   state.llhttp.data = &state;
 }
 
@@ -177,27 +219,31 @@ Parser::~Parser() = default;
 Parser::Event Parser::advance(std::string_view& input) {
   State& state = *state_;
   if (state.failed) return Event::error;
-  state.event = Event::need_more;
-  const llhttp_errno_t status = llhttp_execute(&state.llhttp, input.data(), input.size());
-  if (status == HPE_OK) {
-    input.remove_prefix(input.size());
-    return state.event;
+  if (!state.is_chunk_end_sane(input)) {
+    return state.fail(400, "malformed HTTP: no line end behind the data of a chunk");
   }
-  if (status == HPE_PAUSED) {
-    const char* stopped_at = llhttp_get_error_pos(&state.llhttp);
+  while (true) {
+    state.event = Event::need_more;
+    state.chunk_began = false;
+    const llhttp_errno_t status = llhttp_execute(&state.llhttp, input.data(), input.size());
+    if (status != HPE_OK && status != HPE_PAUSED) {
+      const char* reason = llhttp_get_error_reason(&state.llhttp);
+      int code = 400;
+      if (status == HPE_INVALID_METHOD) code = 501;
+      if (status == HPE_INVALID_VERSION || status == HPE_PAUSED_H2_UPGRADE) code = 505;
+      return state.fail(code, std::string("malformed HTTP: ") + (reason ? reason : ""));
+    }
+    const char* stopped_at = input.data() + input.size();
+    if (status == HPE_PAUSED) stopped_at = llhttp_get_error_pos(&state.llhttp);
+    if (stopped_at != input.data()) state.last_byte = stopped_at[-1];
     input.remove_prefix(static_cast<std::size_t>(stopped_at - input.data()));
+    if (!state.is_line_end_sane()) {
+      return state.fail(400, "malformed HTTP: a carriage return without a line feed");
+    }
+    if (status == HPE_OK) return state.event;
     llhttp_resume(&state.llhttp);
-    return state.event;
+    if (!state.chunk_began) return state.event;
   }
-  state.failed = true;
-  if (state.error_status == 0) {
-    state.error_status = 400;
-    if (status == HPE_INVALID_METHOD) state.error_status = 501;
-    if (status == HPE_INVALID_VERSION) state.error_status = 505;
-    const char* reason = llhttp_get_error_reason(&state.llhttp);
-    state.error_message = std::string("malformed HTTP: ") + (reason ? reason : "");
-  }
-  return Event::error;
 }
 
 Parser::Event Parser::finish() {
@@ -206,10 +252,7 @@ Parser::Event Parser::finish() {
   state.event = Event::need_more;
   const llhttp_errno_t status = llhttp_finish(&state.llhttp);
   if (status == HPE_OK || status == HPE_PAUSED) return state.event;
-  state.failed = true;
-  state.error_status = 400;
-  state.error_message = "the connection ended in the middle of a message";
-  return Event::error;
+  return state.fail(400, "the connection ended in the middle of a message");
 }
 
 void Parser::expect_body(bool expected) { state_->skip_body = !expected; }

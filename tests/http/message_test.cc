@@ -1,0 +1,115 @@
+#include "http/message.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "http/status.h"
+
+namespace imgcached::http {
+namespace {
+
+constexpr std::string_view date = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+TEST_CASE("header names compare without case, and the first field of a name is found") {
+  Headers headers;
+  headers.add("X-Key", "one");
+  headers.add("x-key", "two");
+  CHECK(*headers.find("X-KEY") == "one");
+  CHECK(headers.count("x-Key") == 2);
+  CHECK_FALSE(headers.find("X-Ke"));
+  CHECK_FALSE(headers.find("X-Key-2"));
+}
+
+TEST_CASE("setting a header replaces all fields of the name") {
+  Headers headers;
+  headers.add("A", "1");
+  headers.add("B", "2");
+  headers.add("a", "3");
+  headers.set("A", "4");
+  CHECK(headers.count("A") == 1);
+  CHECK(*headers.find("A") == "4");
+  CHECK(*headers.find("B") == "2");
+}
+
+TEST_CASE("a token is found in a comma-separated list, whole and without case") {
+  CHECK(has_token("close", "close"));
+  CHECK(has_token("Keep-Alive, Upgrade", "upgrade"));
+  CHECK(has_token(" a ,\tCLOSE\t, b", "close"));
+  CHECK_FALSE(has_token("closed", "close"));
+  CHECK_FALSE(has_token("not close", "close"));
+  CHECK_FALSE(has_token("", "close"));
+  CHECK_FALSE(has_token(",,", "close"));
+}
+
+TEST_CASE("case is ignored for letters only") {
+  CHECK(equals_ignoring_case("aZ-09", "Az-09"));
+  CHECK_FALSE(equals_ignoring_case("a", "ab"));
+  CHECK_FALSE(equals_ignoring_case("[", "{"));
+  CHECK_FALSE(equals_ignoring_case("@", "`"));
+}
+
+TEST_CASE("the head of a response has its status, date, length and fields") {
+  const Response response = make_response(200, "text/plain", "body");
+  CHECK(serialize_head(response, 4, 1, true, date) ==
+        "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 4\r\n"
+        "Content-Type: text/plain\r\n\r\n");
+}
+
+TEST_CASE("the head says when the connection ends, and to HTTP/1.0 when it does not") {
+  const Response response = make_response(200, "text/plain", "");
+  CHECK(serialize_head(response, 0, 1, false, date).ends_with("\r\nConnection: close\r\n\r\n"));
+  CHECK(serialize_head(response, 0, 0, true, date).ends_with("\r\nConnection: keep-alive\r\n\r\n"));
+  CHECK(serialize_head(response, 0, 1, true, date).find("Connection") == std::string::npos);
+}
+
+TEST_CASE("204 and 304 announce no length") {
+  for (const int status : {204, 304}) {
+    Response response;
+    response.status = status;
+    CHECK(serialize_head(response, 10, 1, true, date).find("Content-Length") == std::string::npos);
+  }
+}
+
+TEST_CASE("a body is text or shared bytes, and a part of it may be the payload") {
+  const Blob blob = Blob::copy_of("0123456789");
+  Response response = make_response(206, "image/png", blob);
+  CHECK(response.body.view().data() == blob.data());
+  CHECK(response.payload() == "0123456789");
+  response.part = {2, 3};
+  CHECK(response.payload() == "234");
+  CHECK(Body("text").view() == "text");
+  CHECK(Body().size() == 0);
+}
+
+TEST_CASE("a message has a body when it is chunked or announces more than nothing") {
+  MessageHead head;
+  CHECK_FALSE(head.has_body());
+  head.content_length = 0;
+  CHECK_FALSE(head.has_body());
+  head.content_length = 1;
+  CHECK(head.has_body());
+  head.content_length.reset();
+  head.chunked = true;
+  CHECK(head.has_body());
+}
+
+TEST_CASE("every failure has its status, and every status we send its phrase") {
+  CHECK(status_of(Errc::invalid_argument) == 400);
+  CHECK(status_of(Errc::not_found) == 404);
+  CHECK(status_of(Errc::timed_out) == 408);
+  CHECK(status_of(Errc::too_large) == 413);
+  CHECK(status_of(Errc::unsupported_type) == 415);
+  CHECK(status_of(Errc::internal) == 500);
+  CHECK(status_of(Errc::unavailable) == 503);
+  CHECK(status_of(Errc::storage_full) == 507);
+  for (const int status : {200, 201, 204, 206, 304, 400, 404, 405, 408, 411, 413,
+                           414, 415, 416, 417, 431, 500, 501, 503, 505, 507}) {
+    CAPTURE(status);
+    CHECK(reason_phrase(status) != "Unknown");
+  }
+  CHECK(reason_phrase(299) == "Unknown");
+}
+
+}  // namespace
+}  // namespace imgcached::http
