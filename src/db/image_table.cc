@@ -15,14 +15,23 @@ std::string successor(std::string prefix) {
   return prefix;
 }
 
+// A read that takes a lock waits for whoever is about to commit something else.
+// (MariaDB does not know the newer FOR SHARE.)
+std::string reading(std::string sql, Read read) {
+  if (read == Read::settled) sql += " LOCK IN SHARE MODE";
+  return sql;
+}
+
 }  // namespace
 
-Task<Result<std::optional<ImageRow>>> ImageTable::find(std::string key) {
+Task<Result<std::optional<ImageRow>>> ImageTable::find(std::string key, Read read) {
   std::vector<Value> parameters{key};
+  std::string sql =
+      "SELECT location, content_type, byte_size, etag, " SQL_UNIX_MS("created_at") ", " SQL_UNIX_MS(
+          "updated_at") " FROM images WHERE `key` = ?";
+  sql = reading(std::move(sql), read);
   Task<Result<QueryResult>> asking =
-      pool_.execute("SELECT location, content_type, byte_size, etag, " SQL_UNIX_MS(
-                        "created_at") ", " SQL_UNIX_MS("updated_at") " FROM images WHERE `key` = ?",
-                    std::move(parameters), Kind::repeatable);
+      pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
   Result<QueryResult> result = co_await std::move(asking);
   if (!result) co_return std::move(result).error();
   std::optional<ImageRow> found;
@@ -104,11 +113,12 @@ Task<Result<std::vector<ImageSummary>>> ImageTable::list(std::string prefix, std
 }
 
 Task<Result<std::vector<ImageLocation>>> ImageTable::locations(std::string after,
-                                                               std::uint64_t limit) {
+                                                               std::uint64_t limit, Read read) {
   std::vector<Value> parameters{std::move(after), limit};
+  std::string sql =
+      reading("SELECT `key`, location FROM images WHERE `key` > ? ORDER BY `key` LIMIT ?", read);
   Task<Result<QueryResult>> asking =
-      pool_.execute("SELECT `key`, location FROM images WHERE `key` > ? ORDER BY `key` LIMIT ?",
-                    std::move(parameters), Kind::repeatable);
+      pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
   Result<QueryResult> result = co_await std::move(asking);
   if (!result) co_return std::move(result).error();
   std::vector<ImageLocation> images;

@@ -41,13 +41,18 @@ struct ImageLocation {
   std::string location;
 };
 
+enum class Read {
+  committed,  // what is committed now
+  settled,    // waits for a change that is being made, a second at most (then unavailable)
+};
+
 class ImageTable {
  public:
   static constexpr std::size_t batch_max = 500;  // of remove_batch()
 
   explicit ImageTable(Pool& pool) : pool_(pool) {}
 
-  Task<Result<std::optional<ImageRow>>> find(std::string key);
+  Task<Result<std::optional<ImageRow>>> find(std::string key, Read read = Read::committed);
   Task<Result<std::uint64_t>> count();
 
   // The three changes of one key. True: done. False: nothing done, because
@@ -62,7 +67,8 @@ class ImageTable {
   Task<Result<std::vector<ImageSummary>>> list(std::string prefix, std::string after,
                                                std::uint64_t limit);
   // As list() of all keys: for walks over the whole table.
-  Task<Result<std::vector<ImageLocation>>> locations(std::string after, std::uint64_t limit);
+  Task<Result<std::vector<ImageLocation>>> locations(std::string after, std::uint64_t limit,
+                                                     Read read = Read::committed);
   // remove_if() for all of `images`; how many rows went. REQUIRES: at most batch_max.
   Task<Result<std::uint64_t>> remove_batch(std::vector<ImageLocation> images);
 

@@ -242,7 +242,11 @@ void Database::kill() {
   process_->wait();
 }
 
-void Database::freeze() { process_->signal(SIGSTOP); }
+void Database::freeze() {
+  process_->signal(SIGSTOP);
+  siginfo_t stopped;  // until then some of its threads may still answer
+  ::waitid(P_PID, process_->pid(), &stopped, WSTOPPED | WEXITED | WNOWAIT);
+}
 void Database::thaw() { process_->signal(SIGCONT); }
 
 std::string Database::create() {
