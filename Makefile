@@ -29,7 +29,7 @@ LIBRARY    := $(call objects,$(ROOMS:%=src/%/*.cc)) $(BUILD)/obj/libllhttp.a
 PROGRAM    := $(call objects,src/*.cc)
 TEST_MAIN  := $(BUILD)/obj/tests/main.o
 UNIT       := $(call objects,tests/*_test.cc $(ROOMS:%=tests/%/*.cc) src/config.cc) \
-              $(call objects,tests/e2e/fixture.cc)
+              $(call objects,$(addprefix tests/e2e/,fixture.cc http_peer.cc test_images.cc))
 E2E        := $(call objects,tests/e2e/*.cc)
 
 PROGRAMS   := $(if $(wildcard src/main.cc),$(BUILD)/imgcached)
