@@ -1,5 +1,6 @@
 #include "http/body_reader.h"
 
+#include <cassert>
 #include <cstring>
 
 namespace imgcached::http {
@@ -27,6 +28,7 @@ BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& par
   if (!head.has_body()) {
     std::string_view nothing;
     at_end_ = parser_.advance(nothing) == Parser::Event::end;
+    assert(at_end_);
   }
 }
 
@@ -74,7 +76,7 @@ Task<Result<std::string_view>> BodyReader::next() {
 
 Task<Result<std::string>> BodyReader::read_text() {
   std::string text;
-  if (!error_ && content_length_) text.reserve(*content_length_);
+  if (!error_ && content_length_) text.reserve(*content_length_ - bytes_read_);
   while (true) {
     Result<std::string_view> piece = co_await next();
     if (!piece) co_return std::move(piece).error();
@@ -90,7 +92,7 @@ Task<Result<Blob>> BodyReader::read_blob() {
     if (!text) co_return std::move(text).error();
     co_return Blob::copy_of(*text);
   }
-  BlobBuffer buffer(*content_length_);
+  BlobBuffer buffer(*content_length_ - bytes_read_);
   std::size_t filled = 0;
   while (true) {
     Result<std::string_view> piece = co_await next();

@@ -38,7 +38,11 @@ class BodyCollector {
     size_ += piece.size();
     return true;
   }
-  Blob finish() { return exact_ ? std::move(*exact_).seal() : Blob::copy_of(growing_); }
+  // What was announced need not have come: a 304 may announce a body, and has none.
+  Blob finish() {
+    if (exact_ && size_ == exact_->size()) return std::move(*exact_).seal();
+    return Blob::copy_of(growing_);
+  }
 
  private:
   std::size_t bytes_max_;
@@ -104,6 +108,8 @@ Task<Result<ClientResponse>> ClientConnection::receive(bool head_only) {
       if (length && !body.announce(*length)) co_return over_limit;
     }
     if (event == Parser::Event::body && !body.add(parser_.body())) co_return over_limit;
+    const bool interim = event == Parser::Event::end && parser_.head().status / 100 == 1;
+    if (interim) event = Parser::Event::head;  // the final response is still to come
     if (event != Parser::Event::need_more) continue;
 
     buffer_.release();
@@ -176,10 +182,16 @@ std::unique_ptr<ClientConnection> Client::take_idle() {
 }
 
 void Client::pass_turn() {
-  if (waiting_.empty() || busy_ >= limits_.connections_max) return;
-  Turn* next = waiting_.front();
-  waiting_.pop_front();
-  next->waiter.resume();
+  // A request that fails at once passes the turn on from within resume(): it is
+  // left to the loop, or the stack would grow with the queue.
+  if (passing_turn_) return;
+  passing_turn_ = true;
+  while (!waiting_.empty() && busy_ < limits_.connections_max) {
+    Turn* next = waiting_.front();
+    waiting_.pop_front();
+    next->waiter.resume();
+  }
+  passing_turn_ = false;
 }
 
 void Client::close() {

@@ -108,6 +108,7 @@ class Client {
   std::vector<std::unique_ptr<ClientConnection>> idle_;
   std::size_t busy_ = 0;
   std::deque<Turn*> waiting_;
+  bool passing_turn_ = false;
 };
 
 }  // namespace imgcached::http

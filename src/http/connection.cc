@@ -135,7 +135,6 @@ Task<bool> Connection::answer() {
   const std::size_t bytes = response.payload().size();
   const bool written = co_await write(std::move(response), &request.head, keep_alive);
   ++server_.stats_.requests;
-  ++server_.stats_.responses_by_class[status / 100 % 6];
   if (server_.options_.access_log) {
     log::info("request server={} peer={} method={} target={} status={} bytes={} ms={}",
               server_.options_.name, stream_.peer().text(), to_string(request.head.method),
@@ -146,7 +145,8 @@ Task<bool> Connection::answer() {
     const bool dropped = co_await body.drop();
     co_return dropped;
   }
-  if (!body.at_end()) co_await linger();
+  // Also where the client had no reason to expect an end: it may have sent more.
+  if (!body.at_end() || request.head.keep_alive) co_await linger();
   co_return false;
 }
 
@@ -155,6 +155,7 @@ Response Connection::refusal(std::string_view path, const Refusal& why) const {
 }
 
 Task<bool> Connection::write(Response response, const MessageHead* head, bool keep_alive) {
+  ++server_.stats_.responses_by_class[response.status / 100 % 6];
   const std::string_view payload = response.payload();
   const int version_minor = head ? head->version_minor : 1;
   const std::string head_text =

@@ -1,0 +1,593 @@
+#include "http/server.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "tests/http/server_fixture.h"
+
+namespace imgcached::http {
+namespace {
+
+using test::Peer;
+using test::run_task;
+using test::run_until;
+using test::ServerFixture;
+
+constexpr const char* get_hello = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+constexpr const char* get_wait = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
+
+std::string post(std::string_view path, std::string_view body) {
+  return "POST " + std::string(path) +
+         " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         std::string(body);
+}
+
+void run_until_idle(ServerFixture& fixture) {
+  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 0; });
+}
+
+// --- The connection ------------------------------------------------------------
+
+TEST_CASE("a connection is kept for as many requests as the client likes") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  for (int i = 0; i < 5; ++i) {
+    const Peer::Answer answer = peer.ask(get_hello);
+    CHECK(answer.status == 200);
+    CHECK(answer.body == "hello");
+    CHECK(answer.keep_alive);
+    CHECK(answer.headers.count("Date") == 1);
+  }
+  CHECK(fixture.server->stats().connections_accepted == 1);
+  CHECK(fixture.server->stats().requests == 5);
+  CHECK(fixture.server->stats().responses_by_class[2] == 5);
+}
+
+TEST_CASE("pipelined requests are answered in order") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  std::string requests;
+  for (int i = 0; i < 50; ++i) {
+    requests += "GET /images/" + std::to_string(i) + " HTTP/1.1\r\nHost: x\r\n\r\n";
+    requests += post("/echo", "body " + std::to_string(i));
+  }
+  peer.send(requests);
+  for (int i = 0; i < 50; ++i) {
+    const std::string number = std::to_string(i);
+    CHECK(peer.receive().body == "/images/" + number + "|" + number + "|");
+    CHECK(peer.receive().body == "body " + number);
+  }
+}
+
+TEST_CASE("a request may come byte by byte") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  for (const char byte : post("/echo", "slow")) peer.send(std::string(1, byte));
+  const Peer::Answer answer = peer.receive();
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "slow");
+}
+
+TEST_CASE("a chunked body is read like any other") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  for (int i = 0; i < 2; ++i) {
+    const Peer::Answer answer = peer.ask(
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "4\r\nsome\r\n5\r\n text\r\n0\r\n\r\n");
+    CHECK(answer.status == 200);
+    CHECK(answer.body == "some text");
+  }
+}
+
+TEST_CASE("HTTP/1.0 ends the connection unless it asks to keep it") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer kept(fixture);
+  for (int i = 0; i < 2; ++i) {
+    const Peer::Answer answer = kept.ask("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    CHECK(answer.body == "hello");
+    CHECK(answer.header("Connection") == "keep-alive");
+  }
+  Peer ended(fixture);
+  const Peer::Answer answer = ended.ask("GET /hello HTTP/1.0\r\n\r\n");
+  CHECK(answer.body == "hello");
+  CHECK(answer.header("Connection") == "close");
+  CHECK(ended.sees_end());
+}
+
+TEST_CASE("a client that asks for the end of the connection gets it") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer =
+      peer.ask("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  CHECK(answer.body == "hello");
+  CHECK(answer.header("Connection") == "close");
+  CHECK(peer.sees_end());
+}
+
+TEST_CASE("a client that has said all it had to say still gets every answer") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send(std::string(get_hello) + get_hello);
+  peer.end();
+  CHECK(peer.receive().body == "hello");
+  CHECK(peer.receive().body == "hello");
+  CHECK(peer.sees_end());
+}
+
+TEST_CASE("a response of many pieces arrives whole") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer = peer.ask("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(answer.status == 200);
+  CHECK(digest_of(answer.body) == fixture.big_blob.digest());
+  CHECK(peer.ask(get_hello).body == "hello");
+}
+
+// --- Paths and methods ---------------------------------------------------------
+
+TEST_CASE("the path is decoded, the query is not") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  CHECK(peer.ask("GET /images/a%2Fb%20c?d=%20 HTTP/1.1\r\nHost: x\r\n\r\n").body ==
+        "/images/a/b c|a/b c|d=%20");
+  CHECK(peer.ask("GET http://x/images/a HTTP/1.1\r\nHost: x\r\n\r\n").body == "/images/a|a|");
+}
+
+TEST_CASE("repeated slashes at the start of a path are one") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  CHECK(peer.ask("GET //hello HTTP/1.1\r\nHost: x\r\n\r\n").body == "hello");
+  CHECK(peer.ask("GET ///images//a HTTP/1.1\r\nHost: x\r\n\r\n").body == "/images//a|/a|");
+}
+
+TEST_CASE("a target that can't be decoded is 400, and the connection is kept") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  for (const char* target : {"/%", "/%4", "/%zz", "/a#b"}) {
+    CAPTURE(target);
+    const Peer::Answer answer =
+        peer.ask("GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(answer.status == 400);
+    CHECK(answer.keep_alive);
+  }
+}
+
+TEST_CASE("an unknown path is 404, a wrong method 405 with Allow, an unknown one 501") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  CHECK(peer.ask("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n").status == 404);
+  const Peer::Answer wrong = peer.ask("DELETE /images/cat HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(wrong.status == 405);
+  CHECK(wrong.header("Allow") == "GET, HEAD, PUT");
+  CHECK(wrong.body.starts_with("/images/cat: "));
+  CHECK(peer.ask("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n").header("Allow") == "POST");
+  CHECK(peer.ask("PATCH /hello HTTP/1.1\r\nHost: x\r\n\r\n").status == 501);
+  CHECK(peer.ask(get_hello).headers.count("Allow") == 0);
+  CHECK(fixture.server->stats().connections_accepted == 1);
+}
+
+TEST_CASE("HEAD gets the head that GET would get, and the connection goes on") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send("HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  const Peer::Answer answer = peer.receive(true);
+  CHECK(answer.status == 200);
+  CHECK(answer.header("Content-Length") == "5");
+  CHECK(answer.body.empty());
+  peer.send("HEAD /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(peer.receive(true).status == 404);
+  CHECK(peer.ask(get_hello).body == "hello");
+}
+
+TEST_CASE("OPTIONS tells what a path takes") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer = peer.ask("OPTIONS /images/cat HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(answer.status == 204);
+  CHECK(answer.header("Allow") == "GET, HEAD, PUT");
+  CHECK(peer.ask("OPTIONS /nothing HTTP/1.1\r\nHost: x\r\n\r\n").status == 404);
+}
+
+TEST_CASE("a response without content has no length and no body") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer = peer.ask("GET /empty HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(answer.status == 204);
+  CHECK(answer.headers.count("Content-Length") == 0);
+  CHECK(peer.ask(get_hello).body == "hello");
+}
+
+TEST_CASE("what is no HTTP is told so, and the connection ends") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer = peer.ask("GET / HTTP/1.1\r\n\r\n");
+  CHECK(answer.status == 400);
+  CHECK(answer.header("Connection") == "close");
+  CHECK(answer.body.find("Host") != std::string::npos);
+  CHECK(peer.sees_end());
+  Peer other(fixture);
+  CHECK(other.ask("GARBAGE\r\n\r\n").status == 501);
+  CHECK(fixture.server->stats().responses_by_class[4] == 1);
+  CHECK(fixture.server->stats().responses_by_class[5] == 1);
+}
+
+TEST_CASE("limits of the head have their status codes") {
+  ServerFixture fixture;
+  fixture.limits.parser = {.target_bytes_max = 100, .head_bytes_max = 200, .headers_max = 4};
+  fixture.start();
+  Peer target(fixture);
+  CHECK(target.ask("GET /" + std::string(200, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n").status == 414);
+  Peer size(fixture);
+  CHECK(size.ask("GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(300, 'a') + "\r\n\r\n").status ==
+        431);
+  Peer count(fixture);
+  CHECK(count.ask("GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n\r\n").status ==
+        431);
+}
+
+// --- Bodies --------------------------------------------------------------------
+
+TEST_CASE("100 Continue is sent when the handler reads, and not before") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const std::string head =
+      " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+  CHECK(peer.ask("POST /echo" + head).status == 100);
+  const Peer::Answer answer = peer.ask("abcde");
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "abcde");
+
+  // A client that does not wait needs no permission.
+  CHECK(peer.ask("POST /echo" + head + "fghij").body == "fghij");
+
+  // The handler did not want it, and whether it comes is unknown: the end.
+  const Peer::Answer ignored = peer.ask("POST /ignore" + head);
+  CHECK(ignored.status == 200);
+  CHECK(ignored.header("Connection") == "close");
+}
+
+TEST_CASE("a refusal is the only answer to 100-continue") {
+  ServerFixture fixture;
+  fixture.start();
+  const std::string expect = "Expect: 100-continue\r\n\r\n";
+  Peer large(fixture);
+  const Peer::Answer answer =
+      large.ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n" + expect);
+  CHECK(answer.status == 413);
+  CHECK(answer.header("Connection") == "close");
+  CHECK(large.sees_end());
+  Peer missing(fixture);
+  CHECK(missing.ask("POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n" + expect).status ==
+        404);
+  Peer odd(fixture);
+  CHECK(odd.ask("GET /hello HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n").status == 417);
+}
+
+TEST_CASE("HTTP/1.0 and requests without a body get no 100 Continue") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer old(fixture);
+  old.send("POST /echo HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  CHECK(old.ask("abcde").body == "abcde");
+  Peer empty(fixture);
+  const Peer::Answer answer = empty.ask(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n");
+  CHECK(answer.status == 200);
+  CHECK(answer.keep_alive);
+}
+
+TEST_CASE("a body over the limit is refused before it is read") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer =
+      peer.ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+               std::to_string(ServerFixture::body_bytes_max + 1) + "\r\n\r\n");
+  CHECK(answer.status == 413);
+  CHECK(answer.body.find(std::to_string(ServerFixture::body_bytes_max)) != std::string::npos);
+  Peer exact(fixture);
+  const std::string body(ServerFixture::body_bytes_max, 'x');
+  CHECK(exact.ask(post("/echo", body)).body == body);
+}
+
+TEST_CASE("a chunked body is refused as soon as it exceeds the limit") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n");
+  peer.send(std::string(ServerFixture::body_bytes_max + 1, 'x'));
+  const Peer::Answer answer = peer.receive();
+  CHECK(answer.status == 413);
+  CHECK(answer.header("Connection") == "close");
+}
+
+TEST_CASE("a client that sends a refused body to its end can still read the answer") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send(post("/echo", std::string(16 << 20, 'x')));
+  const Peer::Answer answer = peer.receive();
+  CHECK(answer.status == 413);
+  CHECK(answer.header("Connection") == "close");
+  CHECK(peer.sees_end());
+}
+
+TEST_CASE("a small body that nobody wanted is dropped and the connection kept") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  CHECK(peer.ask(post("/nothing", std::string(10'000, 'x'))).status == 404);
+  CHECK(peer.ask(post("/ignore", std::string(100'000, 'x'))).body == "hello");
+  CHECK(peer.ask(post("/hello", "x")).status == 405);
+  CHECK(peer.ask(get_hello).body == "hello");
+  CHECK(fixture.server->stats().connections_accepted == 1);
+}
+
+TEST_CASE("an unwanted body that is large or of unknown length ends the connection") {
+  ServerFixture fixture;
+  fixture.limits.unread_body_bytes_max = 1'000;
+  fixture.start();
+  Peer large(fixture);
+  CHECK(large.ask(post("/ignore", std::string(1'001, 'x'))).header("Connection") == "close");
+  CHECK(large.sees_end());
+  Peer chunked(fixture);
+  CHECK(chunked
+            .ask("POST /ignore HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 "1\r\na\r\n0\r\n\r\n")
+            .header("Connection") == "close");
+  CHECK(chunked.sees_end());
+}
+
+// read_blob() used to return as many bytes as the whole body has.
+TEST_CASE("what is left of a body after its first piece is read as a blob of that size") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send("POST /tail HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nabc");
+  run_until(fixture.loop, [&] { return !fixture.first_piece.empty(); });
+  CHECK(fixture.first_piece == "abc");
+  CHECK(peer.ask("defgh").body == "defgh");
+}
+
+TEST_CASE("a chunk that breaks the protocol is 400 and ends the connection") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer =
+      peer.ask("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
+  CHECK(answer.status == 400);
+  CHECK(answer.header("Connection") == "close");
+}
+
+// --- Time ----------------------------------------------------------------------
+
+TEST_CASE("a head that stops coming is 408") {
+  ServerFixture fixture;
+  fixture.limits.head_timeout_ms = 30;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer = peer.ask("GET /hello HTTP/1.1\r\nHost");
+  CHECK(answer.status == 408);
+  CHECK(answer.header("Connection") == "close");
+  CHECK(peer.sees_end());
+}
+
+TEST_CASE("a body that stops coming is 408") {
+  ServerFixture fixture;
+  fixture.limits.body_timeout_ms = 30;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer =
+      peer.ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
+  CHECK(answer.status == 408);
+  CHECK(answer.header("Connection") == "close");
+  CHECK(peer.sees_end());
+}
+
+TEST_CASE("a connection that idles is closed without a word") {
+  ServerFixture fixture;
+  fixture.limits.idle_timeout_ms = 30;
+  fixture.start();
+  Peer fresh(fixture);
+  CHECK(fresh.sees_end());
+  Peer used(fixture);
+  CHECK(used.ask(get_hello).body == "hello");
+  CHECK(used.sees_end());
+}
+
+TEST_CASE("a client that does not take its response loses the connection") {
+  ServerFixture fixture;
+  fixture.limits.write_timeout_ms = 30;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 1; });
+  run_until_idle(fixture);
+}
+
+TEST_CASE("a slow handler is not cut by the timeouts of reading") {
+  ServerFixture fixture;
+  fixture.limits.head_timeout_ms = 10;
+  fixture.limits.body_timeout_ms = 10;
+  fixture.limits.idle_timeout_ms = 10;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send(get_wait);
+  run_until(fixture.loop, [&] { return fixture.waiting.size() == 1; });
+  net::Timer pause(fixture.loop);
+  bool passed = false;
+  pause.start(
+      40, [](void* flag) { *static_cast<bool*>(flag) = true; }, &passed);
+  run_until(fixture.loop, [&] { return passed; });
+  fixture.release();
+  CHECK(peer.receive().body == "waited");
+}
+
+// --- Many and few ----------------------------------------------------------------
+
+TEST_CASE("beyond the limit of connections the answer is 503 with Retry-After") {
+  ServerFixture fixture;
+  fixture.limits.connections_max = 2;
+  fixture.start();
+  Peer first(fixture);
+  Peer second(fixture);
+  CHECK(first.ask(get_hello).status == 200);
+  CHECK(second.ask(get_hello).status == 200);
+  Peer third(fixture);
+  const Peer::Answer answer = third.receive();
+  CHECK(answer.status == 503);
+  CHECK(answer.header("Retry-After") == "1");
+  CHECK(answer.header("Connection") == "close");
+  CHECK(fixture.server->stats().connections_refused == 1);
+  third.close();
+  first.close();
+  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 1; });
+  Peer fourth(fixture);
+  CHECK(fourth.ask(get_hello).status == 200);
+}
+
+TEST_CASE("a port that is taken is told with its address") {
+  ServerFixture fixture;
+  fixture.start();
+  Router router;
+  Server second(fixture.loop, router, nullptr, {});
+  Result<net::SocketAddress> taken =
+      run_task(fixture.loop, net::resolve(fixture.loop, fixture.server->address()));
+  const Result<void> listening = second.listen(*taken);
+  REQUIRE_FALSE(listening.ok());
+  CHECK(listening.error().message.find(fixture.server->address().text()) != std::string::npos);
+}
+
+// --- The end --------------------------------------------------------------------
+
+Task<void> drain(Server& server, std::uint64_t grace_ms, bool& drained) {
+  co_await server.drain(grace_ms);
+  drained = true;
+}
+
+TEST_CASE("a drain closes idle connections and lets running requests finish") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer idle(fixture);
+  CHECK(idle.ask(get_hello).status == 200);
+  Peer busy(fixture);
+  busy.send(get_wait);
+  run_until(fixture.loop, [&] { return fixture.waiting.size() == 1; });
+  const net::Address address = fixture.server->address();
+
+  Gate gate;
+  bool drained = false;
+  gate.spawn(drain(*fixture.server, 60'000, drained));
+  CHECK(idle.sees_end());
+  CHECK_FALSE(run_task(fixture.loop, net::Stream::connect(fixture.loop, address, 1'000)).ok());
+  CHECK_FALSE(drained);
+  CHECK(fixture.server->open_connections() == 1);
+  fixture.release();
+  const Peer::Answer answer = busy.receive();
+  CHECK(answer.body == "waited");
+  CHECK(answer.header("Connection") == "close");
+  CHECK(busy.sees_end());
+  busy.close();
+  run_until(fixture.loop, [&] { return drained; });
+  CHECK(fixture.server->open_connections() == 0);
+  fixture.server.reset();
+}
+
+// The close used to become a reset when more requests waited in the socket.
+TEST_CASE("a drain ends a pipelining client's connection without a reset") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send(get_wait);
+  run_until(fixture.loop, [&] { return fixture.waiting.size() == 1; });
+  peer.send(std::string(get_hello) + get_hello);
+  Gate gate;
+  bool drained = false;
+  gate.spawn(drain(*fixture.server, 60'000, drained));
+  fixture.release();
+  CHECK(peer.receive().body == "waited");
+  CHECK(peer.sees_end());
+  peer.close();
+  run_until(fixture.loop, [&] { return drained; });
+  fixture.server.reset();
+}
+
+TEST_CASE("what outlasts the grace of a drain is cut") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer half(fixture);
+  half.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
+  Peer unread(fixture);
+  unread.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 2; });
+  run_task(fixture.loop, fixture.server->drain(30));
+  CHECK(fixture.server->open_connections() == 0);
+  fixture.server.reset();
+}
+
+TEST_CASE("a client that vanishes at any byte of its request leaves nothing behind") {
+  ServerFixture fixture;
+  fixture.start();
+  const std::string upload =
+      "PUT /images/cat HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
+  for (const std::string& request : {upload, post("/echo", "hello world")}) {
+    for (std::size_t size = 0; size <= request.size(); ++size) {
+      CAPTURE(size);
+      Peer peer(fixture);
+      if (size > 0) peer.send(request.substr(0, size));
+      run_until(fixture.loop, [&] { return fixture.server->open_connections() == 1; });
+      peer.close();
+      run_until_idle(fixture);
+      CHECK(fixture.server->open_connections() == 0);
+    }
+  }
+}
+
+TEST_CASE("a client that vanishes anywhere in a response leaves nothing behind") {
+  ServerFixture fixture;
+  fixture.start();
+  for (std::size_t size = 0; size <= ServerFixture::big_bytes;
+       size += ServerFixture::big_bytes / 32) {
+    CAPTURE(size);
+    Peer peer(fixture);
+    peer.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    run_until(fixture.loop, [&] { return fixture.server->open_connections() == 1; });
+    if (size > 0) peer.skim(size);
+    peer.close();
+    run_until_idle(fixture);
+  }
+}
+
+TEST_CASE("a client that vanishes while its handler works is noticed afterwards") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send(get_wait);
+  run_until(fixture.loop, [&] { return fixture.waiting.size() == 1; });
+  peer.close();
+  fixture.release();
+  run_until_idle(fixture);
+}
+
+}  // namespace
+}  // namespace imgcached::http
