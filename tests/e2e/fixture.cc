@@ -108,6 +108,15 @@ std::uint16_t port_in(std::string_view line, std::string_view name) {
 
 }  // namespace
 
+void eventually(const std::string& what, const std::function<bool()>& holds) {
+  constexpr int pause_ms = 20;  // leaves the processor to whom we wait for
+  const Clock::time_point deadline = soon();
+  while (!holds()) {
+    if (Clock::now() > deadline) fail(fmt::format("waited {} ms for {}", patience_ms, what));
+    ::poll(nullptr, 0, pause_ms);
+  }
+}
+
 ScratchDirectory::ScratchDirectory() : path_(fs::temp_directory_path() / "imgcached-test-XXXXXX") {
   if (!::mkdtemp(path_.data())) fail_errno("mkdtemp " + path_);
 }

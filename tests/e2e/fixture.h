@@ -28,6 +28,9 @@ namespace imgcached::e2e {
 // machine under a sanitizer needs, so that it only ever ends a hang.
 constexpr int patience_ms = 30'000;
 
+// Asks until it holds; for what the other side does in its own time.
+void eventually(const std::string& what, const std::function<bool()>& holds);
+
 // A fresh directory (mode 0700), removed with everything in it at the end.
 class ScratchDirectory {
  public:
