@@ -16,8 +16,8 @@ Task<Result<std::optional<CachePropertiesRow>>> CachePropertiesTable::newest() {
 Task<Result<std::vector<CachePropertiesRow>>> CachePropertiesTable::recent(std::uint64_t limit) {
   std::vector<Value> parameters{limit};
   Task<Result<QueryResult>> asking =
-      pool_.execute("SELECT id, max_capacity, replacement_method, " SQL_UNIX_MS(
-                        "created_at") " FROM cache_properties ORDER BY id DESC LIMIT ?",
+      pool_.execute("SELECT id, max_capacity, replacement_method, " SQL_CREATED_AT_MS
+                    " FROM cache_properties ORDER BY id DESC LIMIT ?",
                     std::move(parameters), Kind::repeatable);
   Result<QueryResult> result = co_await std::move(asking);
   if (!result) co_return std::move(result).error();

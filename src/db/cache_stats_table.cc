@@ -34,10 +34,9 @@ Task<Result<void>> CacheStatsTable::append(std::vector<CacheStatsRow> rows) {
 Task<Result<std::vector<CacheStatsRow>>> CacheStatsTable::since(std::int64_t unix_ms) {
   std::vector<Value> parameters{unix_ms};
   Task<Result<QueryResult>> asking = pool_.execute(
-      "SELECT cache_size, key_count, request_count, hit_count, "
-      "miss_count, " SQL_UNIX_MS("created_at") ", " SQL_UNIX_MS(
-          "started_at") " FROM cache_stats WHERE created_at >= " SQL_TIME
-                        " ORDER BY created_at, started_at",
+      "SELECT cache_size, key_count, request_count, hit_count, miss_count, " SQL_CREATED_AT_MS
+      ", " SQL_STARTED_AT_MS " FROM cache_stats WHERE created_at >= " SQL_TIME
+      " ORDER BY created_at, started_at",
       std::move(parameters), Kind::repeatable);
   Result<QueryResult> result = co_await std::move(asking);
   if (!result) co_return std::move(result).error();

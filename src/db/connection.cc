@@ -424,6 +424,7 @@ std::vector<Row> Connection::take_rows(MYSQL_STMT* statement) {
     mysql_free_result(metadata);
   }
   std::vector<MYSQL_BIND> binds;
+  binds.reserve(columns.size());
   for (Column& column : columns) binds.push_back(column.bind());
   mysql_stmt_bind_result(statement, binds.data());
 

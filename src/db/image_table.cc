@@ -26,9 +26,8 @@ std::string reading(std::string sql, Read read) {
 
 Task<Result<std::optional<ImageRow>>> ImageTable::find(std::string key, Read read) {
   std::vector<Value> parameters{key};
-  std::string sql =
-      "SELECT location, content_type, byte_size, etag, " SQL_UNIX_MS("created_at") ", " SQL_UNIX_MS(
-          "updated_at") " FROM images WHERE `key` = ?";
+  std::string sql = "SELECT location, content_type, byte_size, etag, " SQL_CREATED_AT_MS
+                    ", " SQL_UPDATED_AT_MS " FROM images WHERE `key` = ?";
   sql = reading(std::move(sql), read);
   Task<Result<QueryResult>> asking =
       pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
@@ -91,8 +90,8 @@ Task<Result<bool>> ImageTable::remove_if(std::string key, std::string location) 
 Task<Result<std::vector<ImageSummary>>> ImageTable::list(std::string prefix, std::string after,
                                                          std::uint64_t limit) {
   const std::string end = successor(prefix);
-  std::string sql = "SELECT `key`, content_type, byte_size, " SQL_UNIX_MS(
-      "updated_at") " FROM images WHERE `key` > ? AND `key` >= ?";
+  std::string sql = "SELECT `key`, content_type, byte_size, " SQL_UPDATED_AT_MS
+                    " FROM images WHERE `key` > ? AND `key` >= ?";
   std::vector<Value> parameters{std::move(after), std::move(prefix)};
   if (!end.empty()) {
     sql += " AND `key` < ?";

@@ -99,6 +99,24 @@ TEST_CASE("a row is replaced only while it is the one that was seen") {
   CHECK(found->updated_at_ms == 4'000'000'000'000);
 }
 
+TEST_CASE("a settled read does not look past a change that is being made, a plain one does") {
+  TableBench bench;
+  bench.must(bench.table.insert_if_absent(row_of("k", "1")));
+  Session writer;
+  writer.must("SET autocommit = 0");
+  writer.must("UPDATE " + bench.settings.name + ".images SET location = '2' WHERE `key` = 'k'");
+  CHECK(bench.must(bench.table.find("k"))->location == "1");
+  CHECK(bench.must(bench.table.locations("", 10)).size() == 1);
+
+  const auto settled = bench.run(bench.table.find("k", Read::settled));
+  REQUIRE(!settled.ok());
+  CHECK(settled.error().code == Errc::unavailable);
+  CHECK(!bench.run(bench.table.locations("", 10, Read::settled)).ok());
+  writer.must("COMMIT");
+  CHECK(bench.must(bench.table.find("k", Read::settled))->location == "2");
+  CHECK(bench.must(bench.table.locations("", 10, Read::settled))[0].location == "2");
+}
+
 TEST_CASE("a row is removed only while it is the one that was seen") {
   TableBench bench;
   bench.must(bench.table.insert_if_absent(row_of("k", "1")));
