@@ -7,8 +7,8 @@ namespace imgcached::http {
 namespace {
 
 Error over_limit(std::uint64_t bytes_max) {
-  return Error{Errc::too_large, "the body is over the limit of " + std::to_string(bytes_max) +
-                                    " bytes; send less"};
+  return Error{Errc::too_large,
+               "the body is over the limit of " + std::to_string(bytes_max) + " bytes; send less"};
 }
 
 }  // namespace
