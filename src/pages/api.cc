@@ -70,13 +70,11 @@ Result<ListParameters> parse_list_parameters(const http::Form& form) {
   if (limit.empty()) return parameters;
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), number);
-  if (error == std::errc::invalid_argument || end != limit.data() + limit.size() || number == 0) {
+  const bool beyond_all = error == std::errc::result_out_of_range;
+  if (end != limit.data() + limit.size() || (number == 0 && !beyond_all)) {
     return Error{Errc::invalid_argument, "`limit` must be a whole number of at least 1"};
   }
-  // A number too large to be represented asks for everything.
-  if (error == std::errc()) {
-    parameters.limit = std::min<std::uint64_t>(number, ListParameters::keys_max);
-  }
+  if (!beyond_all) parameters.limit = std::min<std::uint64_t>(number, ListParameters::keys_max);
   return parameters;
 }
 

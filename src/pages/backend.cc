@@ -3,6 +3,14 @@
 #include "pages/failure.h"
 
 namespace imgcached::pages {
+namespace {
+
+bool takes_images(std::string_view path) {
+  return path == "/api/upload" || path == "/upload_image" || path == "/images" ||
+         path.starts_with("/images/");
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Backend>> Backend::open(BackendServices services, BackendSettings settings) {
   Result<Templates> templates = Templates::load(settings.www_directory + "/templates");
@@ -16,7 +24,8 @@ Result<std::unique_ptr<Backend>> Backend::open(BackendServices services, Backend
 
 Backend::Backend(BackendServices services, const BackendSettings& settings, Templates templates,
                  StaticFiles static_files)
-    : templates_(std::move(templates)),
+    : upload_bytes_max_(settings.upload_bytes_max),
+      templates_(std::move(templates)),
       renderer_(templates_),
       static_files_(std::move(static_files)),
       properties_(services.database),
@@ -44,7 +53,12 @@ Backend::Backend(BackendServices services, const BackendSettings& settings, Temp
 
 http::ErrorRenderer Backend::error_renderer() const {
   return [this](std::string_view path, int status, std::string_view message) {
-    const Failure failure{status, std::string(message)};
+    Failure failure{status, std::string(message)};
+    // The limit that was met allows for what a form adds; say the one that counts.
+    if (status == 413 && takes_images(path)) {
+      failure.message = "an image may have at most " + std::to_string(upload_bytes_max_) +
+                        " bytes; send a smaller one";
+    }
     return speaks_json(path) ? json_failure(failure) : renderer_.failure(failure);
   };
 }

@@ -71,6 +71,7 @@ class Backend {
   Backend(BackendServices services, const BackendSettings& settings, Templates templates,
           StaticFiles static_files);
 
+  const std::uint64_t upload_bytes_max_;
   Templates templates_;
   PageRenderer renderer_;
   StaticFiles static_files_;

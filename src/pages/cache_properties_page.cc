@@ -120,7 +120,7 @@ Task<http::Response> CachePropertiesPage::render(int status, View view, std::str
                                         static_cast<double>(stats->capacity_bytes)));
     }
   } else {
-    view.text("cache_problem", failure_of(stats.error()).message);
+    view.text("cache_problem", sentence(failure_of(of_dependency(stats.error())).message));
   }
   view.text("capacity", std::move(capacity))
       .number("capacity_max", machine_mb_)
@@ -162,8 +162,8 @@ Task<http::Response> CachePropertiesPage::change(http::Request& request) {
     if (!change.capacity_error.empty()) {
       capacity = form->find("max_capacity") ? value_of(*form, "max_capacity") : capacity;
     }
-    view.text("capacity_error", change.capacity_error)
-        .text("replacement_error", change.replacement_error);
+    view.text("capacity_error", sentence(change.capacity_error))
+        .text("replacement_error", sentence(change.replacement_error));
     status = 400;
   } else {
     Result<void> done;
@@ -173,7 +173,7 @@ Task<http::Response> CachePropertiesPage::change(http::Request& request) {
       view.flag("is_saved", change.configures()).flag("is_cleared", change.clear);
     } else {
       const Failure failure = failure_of(of_dependency(std::move(done).error()));
-      view.text("error", failure.message);
+      view.text("error", sentence(failure.message));
       status = failure.status;
     }
   }

@@ -48,7 +48,7 @@ Task<http::Response> CacheStatsPage::show(http::Request&) {
         .text("now_hits", grouped(stats->get_hits))
         .text("now_misses", grouped(stats->get_misses));
   } else {
-    view.text("cache_problem", failure_of(stats.error()).message);
+    view.text("cache_problem", sentence(failure_of(of_dependency(stats.error())).message));
   }
   std::vector<View> samples;
   for (auto point = points->rbegin(); point != points->rend(); ++point) {

@@ -38,4 +38,11 @@ std::string utc_time(std::int64_t unix_ms) {
 
 std::string percent(double fraction) { return fmt::format("{:.1f} %", fraction * 100); }
 
+std::string sentence(std::string message) {
+  if (message.empty()) return message;
+  if (message.front() >= 'a' && message.front() <= 'z') message.front() -= 'a' - 'A';
+  if (message.back() != '.') message += '.';
+  return message;
+}
+
 }  // namespace imgcached::pages

@@ -18,4 +18,7 @@ std::string utc_time(std::int64_t unix_ms);
 // A fraction of 1 as `12.5 %`.
 std::string percent(double fraction);
 
+// A message as a page says it: with a capital letter and a full stop.
+std::string sentence(std::string message);
+
 }  // namespace imgcached::pages

@@ -14,7 +14,7 @@ Task<http::Response> HomePage::show(http::Request&) {
   if (images) {
     view.text("images", grouped(*images));
   } else {
-    view.text("database_problem", failure_of(images.error()).message);
+    view.text("database_problem", sentence(failure_of(images.error()).message));
   }
   Result<cache::Stats> cached = co_await cache_.stats();
   if (cached) {
@@ -27,7 +27,7 @@ Task<http::Response> HomePage::show(http::Request&) {
                                     static_cast<double>(cached->cmd_get)));
     }
   } else {
-    view.text("cache_problem", failure_of(cached.error()).message);
+    view.text("cache_problem", sentence(failure_of(of_dependency(cached.error())).message));
   }
   co_return renderer_.page(200, "home", "Home", std::move(view));
 }

@@ -54,7 +54,7 @@ Task<http::Response> ImagePage::show(http::Request& request) {
 http::Response ImagePage::refuse(const std::string& key, const Error& error) const {
   const Failure failure = failure_of(error);
   View view;
-  view.text("key", key).text("error", failure.message);
+  view.text("key", key).text("error", sentence(failure.message));
   if (error.code == Errc::not_found) {
     view.flag("is_missing", true)
         .text("upload_url", "/upload_image?key=" + http::percent_encode(key));

@@ -1,6 +1,7 @@
 #include "pages/page_renderer.h"
 
 #include "http/status.h"
+#include "pages/format.h"
 
 namespace imgcached::pages {
 namespace {
@@ -30,7 +31,7 @@ http::Response PageRenderer::page(int status, std::string_view name, std::string
 http::Response PageRenderer::failure(const Failure& failure) const {
   View view;
   view.number("status", failure.status)
-      .text("message", failure.message)
+      .text("message", sentence(failure.message))
       .flag("is_missing", failure.status == 404)
       .flag("is_ours", failure.status >= 500);
   return page(failure.status, "error", std::string(http::reason_phrase(failure.status)),

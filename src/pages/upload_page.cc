@@ -37,9 +37,9 @@ Task<http::Response> UploadPage::upload(http::Request& request) {
     const Failure failure = failure_of(upload.stored.error());
     view.text("key", upload.key);
     switch (upload.fault) {
-      case UploadForm::Field::key: view.text("key_error", failure.message); break;
-      case UploadForm::Field::file: view.text("file_error", failure.message); break;
-      case UploadForm::Field::none: view.text("error", failure.message); break;
+      case UploadForm::Field::key: view.text("key_error", sentence(failure.message)); break;
+      case UploadForm::Field::file: view.text("file_error", sentence(failure.message)); break;
+      case UploadForm::Field::none: view.text("error", sentence(failure.message)); break;
     }
     co_return page(failure.status, std::move(view));
   }

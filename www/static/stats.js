@@ -28,6 +28,23 @@ const formats = {
 };
 const isRate = (name) => name.endsWith("_rate");
 
+// dygraphs' legend writes inline styles, which our Content-Security-Policy
+// forbids; the caption of a chart has a readout of our own in its place.
+Dygraph.PLUGINS = Dygraph.PLUGINS.filter((plugin) => plugin !== Dygraph.Plugins.Legend);
+
+function readOut(element, time, value) {
+  const readout = element.parentElement.querySelector(".readout");
+  const known = value !== null && value !== undefined;
+  readout.textContent = known
+    ? `${formats[element.dataset.series](value)} at ${new Date(time).toLocaleTimeString()}`
+    : "";
+}
+
+function readOutLatest(element, rows) {
+  const [time, value] = rows[rows.length - 1];
+  readOut(element, time, value);
+}
+
 function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
@@ -60,7 +77,13 @@ function draw(stats) {
   charts.querySelectorAll("[data-series]").forEach((element, index) => {
     const name = element.dataset.series;
     const rows = rowsOf(stats, name);
-    const changing = { file: rows, dateWindow, valueRange: valueRange(rows, name) };
+    const changing = {
+      file: rows,
+      dateWindow,
+      valueRange: valueRange(rows, name),
+      unhighlightCallback: () => readOutLatest(element, rows),
+    };
+    if (!element.matches(":hover")) readOutLatest(element, rows);
     if (graphs[index]) {
       graphs[index].updateOptions(changing);
       return;
@@ -68,7 +91,9 @@ function draw(stats) {
     graphs[index] = new Dygraph(element, rows, {
       ...changing,
       ...colours(),
-      labels: ["Time", element.parentElement.querySelector("figcaption").textContent],
+      labels: ["Time", name],
+      labelsKMG2: name === "bytes",
+      highlightCallback: (event, time, points) => readOut(element, time, points[0].yval),
       drawPoints: true,
       pointSize: 1.5,
       strokeWidth: 1.5,
@@ -82,7 +107,6 @@ function draw(stats) {
           axisLabelWidth: 64,
           pixelsPerLabel: 32,
           axisLabelFormatter: formats[name],
-          valueFormatter: formats[name],
         },
       },
     });
