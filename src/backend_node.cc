@@ -6,13 +6,6 @@ namespace {
 // Templates and static files are read where the sources are.
 constexpr const char* www_directory = IMGCACHED_SOURCE_DIRECTORY "/www";
 
-http::Server::Options server_options(const Config& config) {
-  http::Server::Options options;
-  options.access_log = config.access_log;
-  options.name = "backend";
-  return options;
-}
-
 }  // namespace
 
 BackendNode::BackendNode(const Config& config, net::Loop& loop, CacheNode* cache)
@@ -51,7 +44,7 @@ Task<Result<void>> BackendNode::start() {
   if (!pages) co_return std::move(pages).error();
   pages_ = std::move(*pages);
 
-  server_.emplace(loop_, pages_->router(), pages_->error_renderer(), server_options(config_));
+  server_.emplace(loop_, pages_->router(), pages_->error_renderer(), server_options(config_, "backend"));
   pages_->observe(*server_);
   Result<void> listening = server_->listen(*address);
   if (!listening) co_return Error{Errc::unavailable, "--listen: " + listening.error().message};

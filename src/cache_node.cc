@@ -12,14 +12,15 @@ db::PoolLimits pool_limits() {
   return limits;
 }
 
-http::Server::Options server_options(const Config& config) {
+}  // namespace
+
+http::Server::Options server_options(const Config& config, std::string name) {
   http::Server::Options options;
+  options.limits.connections_max = config.connections_max;
   options.access_log = config.access_log;
-  options.name = "cache";
+  options.name = std::move(name);
   return options;
 }
-
-}  // namespace
 
 CacheNode::CacheNode(const Config& config)
     : config_(config),
@@ -27,7 +28,7 @@ CacheNode::CacheNode(const Config& config)
       pool_(loop_, config.database, pool_limits()),
       service_(loop_, pool_),
       api_(service_, config.max_upload_bytes),
-      server_(loop_, router_, cache::CacheApi::render_error, server_options(config)) {
+      server_(loop_, router_, cache::CacheApi::render_error, server_options(config, "cache")) {
   api_.add_routes(router_);
   api_.set_server(server_);
 }
@@ -35,15 +36,21 @@ CacheNode::CacheNode(const Config& config)
 Task<Result<void>> CacheNode::start() {
   Result<net::SocketAddress> address = co_await net::resolve(loop_, config_.cache_listen);
   if (!address) co_return Error{Errc::invalid_argument, "--cache-listen: " + address.error().message};
-  Result<void> started = co_await service_.start();
-  if (!started) co_return std::move(started).error();
+  Result<void> configured = co_await service_.refresh_configuration();
+  if (!configured) co_return std::move(configured).error();
   Result<void> listening = server_.listen(*address);
   if (!listening) co_return Error{Errc::unavailable, "--cache-listen: " + listening.error().message};
+  address_ = server_.address();
+  service_.start_recording();
   co_return Result<void>();
 }
 
-Task<Result<void>> CacheNode::stop(std::uint64_t grace_ms) {
+Task<Result<void>> CacheNode::drain(std::uint64_t grace_ms) {
   co_await server_.drain(grace_ms);
+  co_return Result<void>();
+}
+
+Task<Result<void>> CacheNode::close() {
   co_await service_.close();
   co_await pool_.close();
   mailbox_.close();

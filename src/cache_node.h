@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/gate.h"
 #include "base/result.h"
@@ -18,11 +19,14 @@
 
 namespace imgcached {
 
+// Of the server of that name, in either node.
+http::Server::Options server_options(const Config& config, std::string name);
+
 class CacheNode {
  public:
   explicit CacheNode(const Config& config);
 
-  // Runs the loop on the calling thread, until stop() has ended or start()
+  // Runs the loop on the calling thread, until close() has ended or start()
   // failed; `started` is called on that thread with the outcome of start().
   template <class Started>
   void run(Started started) {
@@ -32,22 +36,26 @@ class CacheNode {
 
   // On the node's loop. Errors name the setting to change.
   Task<Result<void>> start();
-  // On the node's loop: drains, writes the last statistics, lets the loop end.
-  Task<Result<void>> stop(std::uint64_t grace_ms);
+  // On the node's loop: ends serving HTTP.
+  Task<Result<void>> drain(std::uint64_t grace_ms);
+  // Then: writes the last statistics and lets the loop end.
+  Task<Result<void>> close();
 
   net::Loop& loop() { return loop_; }
   net::Mailbox& mailbox() { return mailbox_; }
   Gate& gate() { return gate_; }
   cache::CacheService& service() { return service_; }
-  net::Address address() const { return server_.address(); }
+  // Any thread may ask, once start() has succeeded.
+  const net::Address& address() const { return address_; }
 
  private:
   template <class Started>
   static Task<void> start_and_tell(CacheNode& node, Started& started) {
     Result<void> outcome = co_await node.start();
     if (!outcome) {
-      Result<void> stopped = co_await node.stop(0);
-      (void)stopped;
+      Result<void> drained = co_await node.drain(0);
+      Result<void> closed = co_await node.close();
+      (void)drained, (void)closed;
     }
     started(std::move(outcome));
   }
@@ -60,6 +68,7 @@ class CacheNode {
   cache::CacheApi api_;
   http::Router router_;
   http::Server server_;
+  net::Address address_;
   Gate gate_;
 };
 

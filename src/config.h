@@ -5,6 +5,7 @@
 // that --config names, which beats the default.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,8 @@ struct Config {
   images::Durability durability = images::Durability::strict;
   log::Level log_level = log::Level::info;
   bool access_log = false;
+  // No setting: what the limit of descriptors allows each server; see main.cc.
+  std::size_t connections_max = 16'384;
 };
 
 // The settings of this run; or, for --help and --version and for an error, what

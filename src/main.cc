@@ -7,6 +7,9 @@
 // Exit status: 0 after a signal, 1 when it could not run, 2 for a setting that
 // has to be changed.
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -72,8 +75,9 @@ Result<void> migrate_database(const Config& config) {
 Task<void> stop_cache_on_signal(CacheNode& node, net::SignalWatcher& signals) {
   co_await signals.next();
   signals.close();
-  Result<void> stopped = co_await node.stop(drain_grace_ms);
-  (void)stopped;
+  Result<void> drained = co_await node.drain(drain_grace_ms);
+  Result<void> closed = co_await node.close();
+  (void)drained, (void)closed;
 }
 
 int run_cache(const Config& config) {
@@ -95,6 +99,18 @@ int run_cache(const Config& config) {
 
 // --- The backend, with or without a cache service -----------------------------------------------
 
+Task<void> drain_cache(CacheNode& cache, net::Mailbox& here) {
+  auto drain = [&cache] { return cache.drain(drain_grace_ms); };
+  Result<void> drained = co_await net::call_task(cache.mailbox(), cache.gate(), here, drain);
+  (void)drained;
+}
+
+Task<void> close_cache(CacheNode& cache, net::Mailbox& here) {
+  auto close = [&cache] { return cache.close(); };
+  Result<void> closed = co_await net::call_task(cache.mailbox(), cache.gate(), here, close);
+  (void)closed;
+}
+
 Task<void> serve_backend(BackendNode& backend, CacheNode* cache, net::SignalWatcher& signals,
                          Result<void>& outcome) {
   outcome = co_await backend.start();
@@ -105,13 +121,12 @@ Task<void> serve_backend(BackendNode& backend, CacheNode* cache, net::SignalWatc
     co_await signals.next();
   }
   signals.close();
+  // Both ports are drained at once, so that one grace bounds it all.
+  Gate draining;
+  if (cache) draining.spawn(drain_cache(*cache, backend.mailbox()));
   co_await backend.stop(drain_grace_ms);
-  if (cache) {
-    auto stop = [cache] { return cache->stop(drain_grace_ms); };
-    Result<void> stopped =
-        co_await net::call_task(cache->mailbox(), cache->gate(), backend.mailbox(), stop);
-    (void)stopped;
-  }
+  co_await draining.drained();
+  if (cache) co_await close_cache(*cache, backend.mailbox());
   backend.mailbox().close();
 }
 
@@ -137,8 +152,24 @@ int run_both(const Config& config) {
   return status;
 }
 
-int run(const Config& config) {
+// As many descriptors as we may have; a connection takes one. What is left over
+// is for files, the database and libraries.
+void fit_connections_to_descriptors(Config& config) {
+  constexpr rlim_t reserved = 256;
+  constexpr rlim_t servers = 2;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t free = limit.rlim_cur > 2 * reserved ? limit.rlim_cur - reserved : reserved;
+  config.connections_max = std::min<std::size_t>(config.connections_max, free / servers);
+  log::info("limits descriptors={} connections_max={}", limit.rlim_cur, config.connections_max);
+}
+
+int run(Config config) {
   log::set_level(config.log_level);
+  fit_connections_to_descriptors(config);
   const Result<void> migrated = migrate_database(config);
   if (!migrated) return fail(migrated.error());
   switch (config.role) {
@@ -160,6 +191,7 @@ int main(int argument_count, char** arguments) {
     return parsed.exit_status;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write()
   setenv("UV_THREADPOOL_SIZE", thread_pool_threads, 0);
   return run(*parsed.config);
 }

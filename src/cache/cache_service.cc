@@ -1,5 +1,9 @@
 #include "cache/cache_service.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "base/log.h"
 #include "cache/eviction_policy.h"
 
@@ -10,14 +14,13 @@ constexpr std::uint64_t bytes_per_mb = 1'048'576;
 
 }  // namespace
 
+std::uint64_t machine_memory_bytes() {
+  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 CacheService::CacheService(net::Loop& loop, db::Pool& pool)
     : loop_(loop), pool_(pool), properties_(pool), recorder_(loop, pool, cache_.stats()) {}
-
-Task<Result<void>> CacheService::start() {
-  Result<void> refreshed = co_await refresh_configuration();
-  if (refreshed) recorder_.start();
-  co_return refreshed;
-}
 
 Task<void> CacheService::close() { return recorder_.close(); }
 
@@ -36,7 +39,13 @@ Task<Result<void>> CacheService::refresh_configuration() {
       co_return Error{Errc::unavailable, "the newest row of cache_properties makes no sense: " +
                                              replacement.error().message};
     }
-    configuration = {(**row).max_capacity_mb * bytes_per_mb, *replacement};
+    const std::uint64_t memory_mb = machine_memory_bytes() / bytes_per_mb;
+    const std::uint64_t capacity_mb = std::min((**row).max_capacity_mb, memory_mb);
+    if (capacity_mb < (**row).max_capacity_mb) {
+      log::warning("capacity_cut_to_memory id={} wanted_mb={} memory_mb={}", (**row).id,
+                   (**row).max_capacity_mb, memory_mb);
+    }
+    configuration = {capacity_mb * bytes_per_mb, *replacement};
   }
   cache_.configure(configuration);
   log::info("configuration_in_force capacity_mb={} replacement=\"{}\"",

@@ -7,7 +7,8 @@
 //
 // The configuration in force is the newest row of `cache_properties`, read at
 // start and when asked to; an empty table means the defaults. When it can't be
-// read, what was in force stays.
+// read, what was in force stays. A capacity beyond this machine's memory, from a
+// row that another machine or a person wrote, is cut to that.
 #pragma once
 
 #include <cstdint>
@@ -24,16 +25,17 @@
 
 namespace imgcached::cache {
 
+// What no cache of this machine can be larger than.
+std::uint64_t machine_memory_bytes();
+
 class CacheService {
  public:
   CacheService(net::Loop& loop, db::Pool& pool);
   CacheService(const CacheService&) = delete;
   CacheService& operator=(const CacheService&) = delete;
 
-  // Reads the configuration and begins to record statistics. Error: the
-  // database can't be read, or its newest row makes no sense.
-  Task<Result<void>> start();
-  // Writes the last row of statistics.
+  // From now on a row of statistics every five seconds; close() writes the last.
+  void start_recording() { recorder_.start(); }
   Task<void> close();
 
   Lookup get(std::string_view key) { return cache_.get(key, loop_.now_ms()); }

@@ -16,19 +16,27 @@ constexpr std::uint64_t removed_rows_max = 1'000;  // at a time
 StatsRecorder::StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats)
     : loop_(loop), table_(pool), stats_(stats), started_at_ms_(unix_ms()), timer_(loop) {}
 
-void StatsRecorder::start() { gate_.spawn(record()); }
+void StatsRecorder::start() {
+  started_ = true;
+  gate_.spawn(record());
+}
 
 Task<void> StatsRecorder::record() {
   std::uint64_t due_ms = loop_.now_ms();
   while (!closing_) {
     sample();
-    co_await write_queue();
-    co_await remove_old();
-    // From due time to due time, so that slow writes don't stretch the interval;
-    // what an outage made us miss is not made up for.
+    if (!writing_) gate_.spawn(write());
+    // From due time to due time, so that a late one does not shift the others.
     due_ms = std::max(due_ms + interval_ms, loop_.now_ms());
-    if (!closing_) co_await timer_.wait(due_ms - loop_.now_ms());
+    co_await timer_.wait(due_ms - loop_.now_ms());
   }
+}
+
+Task<void> StatsRecorder::write() {
+  writing_ = true;
+  co_await write_queue();
+  co_await remove_old();
+  writing_ = false;
 }
 
 void StatsRecorder::sample() {
@@ -77,6 +85,7 @@ Task<void> StatsRecorder::close() {
   closing_ = true;
   timer_.close();
   co_await gate_.drained();
+  if (!started_) co_return;
   sample();
   co_await write_queue();
 }

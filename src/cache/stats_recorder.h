@@ -30,6 +30,7 @@ class StatsRecorder {
 
   void start();
   // Takes a last sample, writes what is queued if the database allows, and ends.
+  // Without a start() before, nothing is written.
   Task<void> close();
 
   std::size_t queued() const { return queue_.size(); }
@@ -40,6 +41,7 @@ class StatsRecorder {
  private:
   Task<void> record();
   void sample();
+  Task<void> write();
   Task<void> write_queue();
   Task<void> remove_old();
 
@@ -52,6 +54,8 @@ class StatsRecorder {
   std::uint64_t rows_written_ = 0;
   std::uint64_t rows_lost_ = 0;
   std::uint64_t write_errors_ = 0;
+  bool started_ = false;
+  bool writing_ = false;
   bool closing_ = false;
   net::Timer timer_;
   Gate gate_;

@@ -35,6 +35,7 @@ BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& par
 Task<Result<void>> BodyReader::refill() {
   if (continue_pending_) {
     continue_pending_ = false;
+    stream_.set_deadline(idle_timeout_ms_);
     const net::Stream::Pieces go_on{"HTTP/1.1 100 Continue\r\n\r\n", {}};
     Result<void> written = co_await stream_.write(go_on);
     if (!written) co_return std::move(written).error();

@@ -27,6 +27,7 @@ void FdWatcher::on_event(uv_poll_t* poll, int status, int events) {
     state->events = 0;
     return;
   }
+  if (status != 0) state->events = 0;  // libuv has stopped the poll itself
   state->waiter->finish(status != 0 ? readable | writable : events & (readable | writable));
 }
 
