@@ -103,8 +103,8 @@ Task<Result<void>> CachePropertiesPage::apply(Settings settings) {
   co_return Result<void>();
 }
 
-Task<http::Response> CachePropertiesPage::render(int status, View view, std::string capacity,
-                                                 cache::Replacement replacement) {
+Task<http::Response> CachePropertiesPage::render(int status, View view,
+                                                 std::optional<FormValues> values) {
   Result<cache::Stats> stats = co_await cache_.stats();
   if (stats) {
     view.flag("has_stats", true)
@@ -122,20 +122,23 @@ Task<http::Response> CachePropertiesPage::render(int status, View view, std::str
   } else {
     view.text("cache_problem", sentence(failure_of(of_dependency(stats.error())).message));
   }
-  view.text("capacity", std::move(capacity))
-      .number("capacity_max", machine_mb_)
-      .flag("is_random", replacement == cache::Replacement::random)
-      .flag("is_lru", replacement == cache::Replacement::lru);
+  if (values) {
+    view.flag("has_form", true)
+        .text("capacity", std::move(values->capacity))
+        .number("capacity_max", machine_mb_)
+        .flag("is_random", values->replacement == cache::Replacement::random)
+        .flag("is_lru", values->replacement == cache::Replacement::lru);
+  }
   co_return renderer_.page(status, "cache_properties", "Cache properties", std::move(view));
 }
 
 Task<http::Response> CachePropertiesPage::show(http::Request&) {
   Result<Settings> settings = co_await newest();
   if (!settings) co_return renderer_.failure(settings.error());
-  std::string capacity = std::to_string(settings->capacity_mb);
   View view;
-  http::Response response =
-      co_await render(200, std::move(view), std::move(capacity), settings->replacement);
+  std::optional<FormValues> values =
+      FormValues{std::to_string(settings->capacity_mb), settings->replacement};
+  http::Response response = co_await render(200, std::move(view), std::move(values));
   co_return response;
 }
 
@@ -145,29 +148,28 @@ Task<http::Response> CachePropertiesPage::change(http::Request& request) {
   const CacheChange change = parse_cache_change(*form, machine_mb_);
 
   // The cache may be cleared while the database is away; all else needs it.
-  Settings settings{0, cache::Replacement::lru};
-  Result<Settings> former = co_await newest();
-  if (former) {
-    settings = *former;
-  } else if (change.configures() || change.refused()) {
-    co_return renderer_.failure(former.error());
+  Result<Settings> settings = co_await newest();
+  if (!settings && (change.configures() || change.refused())) {
+    co_return renderer_.failure(settings.error());
   }
-  if (change.replacement) settings.replacement = *change.replacement;
-  if (change.capacity_mb) settings.capacity_mb = *change.capacity_mb;
-  std::string capacity = std::to_string(settings.capacity_mb);
+  std::optional<FormValues> values;
+  if (settings) {
+    if (change.replacement) settings->replacement = *change.replacement;
+    if (change.capacity_mb) settings->capacity_mb = *change.capacity_mb;
+    values = FormValues{std::to_string(settings->capacity_mb), settings->replacement};
+  }
+
   int status = 200;
   View view;
-
   if (change.refused()) {
-    if (!change.capacity_error.empty()) {
-      capacity = form->find("max_capacity") ? value_of(*form, "max_capacity") : capacity;
-    }
+    const auto typed = form->find("max_capacity");
+    if (typed) values->capacity = *typed;
     view.text("capacity_error", sentence(change.capacity_error))
         .text("replacement_error", sentence(change.replacement_error));
     status = 400;
   } else {
     Result<void> done;
-    if (change.configures()) done = co_await apply(settings);
+    if (change.configures()) done = co_await apply(*settings);
     if (done && change.clear) done = co_await cache_.clear();
     if (done) {
       view.flag("is_saved", change.configures()).flag("is_cleared", change.clear);
@@ -177,8 +179,7 @@ Task<http::Response> CachePropertiesPage::change(http::Request& request) {
       status = failure.status;
     }
   }
-  http::Response response =
-      co_await render(status, std::move(view), std::move(capacity), settings.replacement);
+  http::Response response = co_await render(status, std::move(view), std::move(values));
   co_return response;
 }
 

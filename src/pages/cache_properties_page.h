@@ -54,16 +54,20 @@ class CachePropertiesPage {
     cache::Replacement replacement;
   };
 
+  struct FormValues {
+    std::string capacity;  // as typed
+    cache::Replacement replacement;
+  };
+
   Task<http::Response> show(http::Request& request);
   Task<http::Response> change(http::Request& request);
   // What the newest row says, or the defaults.
   Task<Result<Settings>> newest();
   // Makes `settings` the newest row, and has the cache take it.
   Task<Result<void>> apply(Settings settings);
-  // The page: `view` has what there is to say, `capacity` and `replacement` what
-  // the form shows.
-  Task<http::Response> render(int status, View view, std::string capacity,
-                              cache::Replacement replacement);
+  // The page: `view` has what there is to say. Without values for the form, as
+  // the database is away, there is none.
+  Task<http::Response> render(int status, View view, std::optional<FormValues> values);
 
   const PageRenderer& renderer_;
   db::CachePropertiesTable& table_;
