@@ -1,5 +1,7 @@
 #include "backend_node.h"
 
+#include "images/store_identity.h"
+
 namespace imgcached {
 namespace {
 
@@ -9,7 +11,12 @@ constexpr const char* www_directory = IMGCACHED_SOURCE_DIRECTORY "/www";
 }  // namespace
 
 BackendNode::BackendNode(const Config& config, net::Loop& loop, CacheNode* cache)
-    : config_(config), loop_(loop), mailbox_(loop), pool_(loop, config.database), table_(pool_) {
+    : config_(config),
+      loop_(loop),
+      mailbox_(loop),
+      pool_(loop, config.database),
+      table_(pool_),
+      identities_(pool_) {
   if (cache) {
     mailbox_client_.emplace(cache->service(), cache->mailbox(), cache->gate(), mailbox_);
     cache_ = &*mailbox_client_;
@@ -28,6 +35,8 @@ Task<Result<void>> BackendNode::start() {
   Result<images::BlobStore> blobs = images::BlobStore::open(loop_, std::move(blob_options));
   if (!blobs) co_return Error{blobs.error().code, "--images: " + blobs.error().message};
   blobs_.emplace(std::move(*blobs));
+  Result<void> matched = co_await images::match_identities(*blobs_, identities_, table_);
+  if (!matched) co_return std::move(matched).error();
   store_.emplace(loop_, *blobs_, table_, *cache_);
   // A cache in another process may have outlived a backend that died between
   // a commit and its invalidation.
@@ -44,7 +53,8 @@ Task<Result<void>> BackendNode::start() {
   if (!pages) co_return std::move(pages).error();
   pages_ = std::move(*pages);
 
-  server_.emplace(loop_, pages_->router(), pages_->error_renderer(), server_options(config_, "backend"));
+  server_.emplace(loop_, pages_->router(), pages_->error_renderer(),
+                  server_options(config_, "backend"));
   pages_->observe(*server_);
   Result<void> listening = server_->listen(*address);
   if (!listening) co_return Error{Errc::unavailable, "--listen: " + listening.error().message};

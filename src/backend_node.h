@@ -15,6 +15,7 @@
 #include "config.h"
 #include "db/image_table.h"
 #include "db/pool.h"
+#include "db/store_identity_table.h"
 #include "http/server.h"
 #include "images/blob_store.h"
 #include "images/image_store.h"
@@ -43,6 +44,7 @@ class BackendNode {
   net::Mailbox mailbox_;
   db::Pool pool_;
   db::ImageTable table_;
+  db::StoreIdentityTable identities_;
   std::optional<cache::MailboxCacheClient> mailbox_client_;  // one of the two
   std::optional<cache::HttpCacheClient> http_client_;
   cache::CacheClient* cache_ = nullptr;

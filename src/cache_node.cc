@@ -35,11 +35,13 @@ CacheNode::CacheNode(const Config& config)
 
 Task<Result<void>> CacheNode::start() {
   Result<net::SocketAddress> address = co_await net::resolve(loop_, config_.cache_listen);
-  if (!address) co_return Error{Errc::invalid_argument, "--cache-listen: " + address.error().message};
+  if (!address)
+    co_return Error{Errc::invalid_argument, "--cache-listen: " + address.error().message};
   Result<void> configured = co_await service_.refresh_configuration();
   if (!configured) co_return std::move(configured).error();
   Result<void> listening = server_.listen(*address);
-  if (!listening) co_return Error{Errc::unavailable, "--cache-listen: " + listening.error().message};
+  if (!listening)
+    co_return Error{Errc::unavailable, "--cache-listen: " + listening.error().message};
   address_ = server_.address();
   service_.start_recording();
   co_return Result<void>();

@@ -12,9 +12,8 @@ constexpr std::uint64_t max_upload_bytes_max = images::BlobStore::read_bytes_max
 
 std::string environment_name(std::string option) {
   std::replace(option.begin(), option.end(), '-', '_');
-  std::transform(option.begin(), option.end(), option.begin(), [](unsigned char c) {
-    return static_cast<char>(std::toupper(c));
-  });
+  std::transform(option.begin(), option.end(), option.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return "IMGCACHED_" + option;
 }
 
@@ -92,7 +91,8 @@ Result<std::string> read_password(const std::string& path) {
 Result<net::Address> parse_cache_url(std::string_view url) {
   constexpr std::string_view scheme = "http://";
   if (!url.starts_with(scheme)) {
-    return bad_setting("cache-url", "write it as http://host:port, not \"" + std::string(url) + "\"");
+    return bad_setting("cache-url",
+                       "write it as http://host:port, not \"" + std::string(url) + "\"");
   }
   url.remove_prefix(scheme.size());
   if (url.ends_with('/')) url.remove_suffix(1);
@@ -123,8 +123,9 @@ Result<void> resolve_role(const Texts& texts, Config& config) {
 Result<void> resolve_database(const Texts& texts, Config& config) {
   db::Settings& database = config.database;
   if (database.socket.empty() && database.host.empty()) {
-    return bad_setting("db-socket", "name a database, by --db-socket or --db-host; "
-                                    "`make run` starts one of its own");
+    return bad_setting("db-socket",
+                       "name a database, by --db-socket or --db-host; "
+                       "`make run` starts one of its own");
   }
   if (!database.socket.empty() && !database.host.empty()) {
     return bad_setting("db-host", "goes without --db-socket, which is set too");
@@ -159,8 +160,8 @@ Result<void> resolve(const Texts& texts, Config& config) {
   else return bad_setting("durability", "\"" + texts.durability + "\" is neither strict nor none");
 
   if (!log::parse_level(texts.log_level, config.log_level)) {
-    return bad_setting("log-level", "\"" + texts.log_level +
-                                        "\" is none of debug, info, warning, error and off");
+    return bad_setting(
+        "log-level", "\"" + texts.log_level + "\" is none of debug, info, warning, error and off");
   }
   return {};
 }

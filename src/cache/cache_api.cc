@@ -43,15 +43,14 @@ Response answer(PutOutcome outcome) {
   Response response;
   switch (outcome) {
     case PutOutcome::stored:
-    case PutOutcome::off:
-      response = ok();
-      break;
+    case PutOutcome::off: response = ok(); break;
     case PutOutcome::too_large:
       response = refuse(413, {Errc::too_large, "the image is larger than the whole cache"});
       break;
     case PutOutcome::stale_lease:
-      response = refuse(409, {Errc::invalid_argument, "the lease is void: the key was "
-                                                      "invalidated after it was granted"});
+      response = refuse(409, {Errc::invalid_argument,
+                              "the lease is void: the key was "
+                              "invalidated after it was granted"});
       break;
   }
   response.headers.add("X-Outcome", std::string(to_string(outcome)));
@@ -170,8 +169,9 @@ Task<Response> CacheApi::put_raw(Request& request, std::string key) {
   const auto token = request.head.headers.find("X-Lease");
   std::uint64_t lease = 0;
   if (!token || !parse_number(*token, lease)) {
-    co_return refuse(400, {Errc::invalid_argument, "a raw put needs the lease of a miss in "
-                                                   "X-Lease"});
+    co_return refuse(400, {Errc::invalid_argument,
+                           "a raw put needs the lease of a miss in "
+                           "X-Lease"});
   }
   Result<Blob> blob = co_await request.body->read_blob();
   if (!blob) co_return refuse(blob.error());
@@ -218,22 +218,38 @@ Task<Response> CacheApi::stats(Request&) {
   std::string text;
   http::JsonWriter(text)
       .begin_object()
-      .key("capacity_bytes").integer(stats.capacity_bytes)
-      .key("replacement").string(to_string(service_.configuration().replacement))
-      .key("curr_items").integer(stats.curr_items)
-      .key("bytes").integer(stats.bytes)
-      .key("cmd_get").integer(stats.cmd_get)
-      .key("get_hits").integer(stats.get_hits)
-      .key("get_misses").integer(stats.get_misses)
-      .key("cmd_set").integer(stats.cmd_set)
-      .key("evictions").integer(stats.evictions)
-      .key("invalidations").integer(stats.invalidations)
-      .key("clears").integer(stats.clears)
-      .key("lease_rejections").integer(stats.lease_rejections)
-      .key("too_large").integer(stats.too_large)
-      .key("stats_rows_written").integer(recorder.rows_written())
-      .key("stats_rows_queued").integer(recorder.queued())
-      .key("stats_rows_lost").integer(recorder.rows_lost())
+      .key("capacity_bytes")
+      .integer(stats.capacity_bytes)
+      .key("replacement")
+      .string(to_string(service_.configuration().replacement))
+      .key("curr_items")
+      .integer(stats.curr_items)
+      .key("bytes")
+      .integer(stats.bytes)
+      .key("cmd_get")
+      .integer(stats.cmd_get)
+      .key("get_hits")
+      .integer(stats.get_hits)
+      .key("get_misses")
+      .integer(stats.get_misses)
+      .key("cmd_set")
+      .integer(stats.cmd_set)
+      .key("evictions")
+      .integer(stats.evictions)
+      .key("invalidations")
+      .integer(stats.invalidations)
+      .key("clears")
+      .integer(stats.clears)
+      .key("lease_rejections")
+      .integer(stats.lease_rejections)
+      .key("too_large")
+      .integer(stats.too_large)
+      .key("stats_rows_written")
+      .integer(recorder.rows_written())
+      .key("stats_rows_queued")
+      .integer(recorder.queued())
+      .key("stats_rows_lost")
+      .integer(recorder.rows_lost())
       .end_object();
   co_return http::make_response(200, json_type, std::move(text));
 }
@@ -255,9 +271,12 @@ Task<Response> CacheApi::keys(Request& request) {
   json.begin_object().key("keys").begin_array();
   for (std::size_t i = 0; i < page.size() && i < limit; ++i) {
     json.begin_object()
-        .key("key").string(page[i].key)
-        .key("value_bytes").integer(page[i].value_bytes)
-        .key("charge_bytes").integer(page[i].charge_bytes)
+        .key("key")
+        .string(page[i].key)
+        .key("value_bytes")
+        .integer(page[i].value_bytes)
+        .key("charge_bytes")
+        .integer(page[i].charge_bytes)
         .end_object();
   }
   json.end_array();

@@ -52,6 +52,13 @@ const std::vector<std::vector<std::string>>& steps() {
           " UNIQUE KEY created_at (created_at, started_at)"
           ") ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4",
       },
+      // 2: the image directory that this database belongs to
+      {
+          "CREATE TABLE IF NOT EXISTS store_identity ("
+          " id TINYINT UNSIGNED NOT NULL PRIMARY KEY,"
+          " identity CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL"
+          ") ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4",
+      },
   };
   return all;
 }

@@ -11,10 +11,14 @@ Response json_error(int status, std::string_view message) {
   std::string text;
   JsonWriter(text)
       .begin_object()
-      .key("success").string("false")
-      .key("error").begin_object()
-      .key("code").integer(status)
-      .key("message").string(message)
+      .key("success")
+      .string("false")
+      .key("error")
+      .begin_object()
+      .key("code")
+      .integer(status)
+      .key("message")
+      .string(message)
       .end_object()
       .end_object();
   Response response = make_response(status, "application/json", std::move(text));

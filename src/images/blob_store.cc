@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::string_view lock_name = "lock";
 constexpr std::string_view unfinished_directory = "tmp";
+constexpr std::string_view identity_name = "identity";
+constexpr std::size_t identity_bytes_max = 64;
 constexpr int fan_out = 256;
 
 std::string fan_out_name(int index) {
@@ -227,6 +229,30 @@ Task<Result<std::vector<std::string>>> BlobStore::locations() {
   };
   Result<std::vector<std::string>> found = co_await net::offload(*loop_, job);
   co_return found;
+}
+
+Task<Result<std::optional<std::string>>> BlobStore::identity() {
+  const std::string file = path(identity_name);
+  auto job = [&file] { return net::read_file(file, identity_bytes_max); };
+  Result<Blob> content = co_await net::offload(*loop_, job);
+  if (content) co_return std::optional<std::string>(content->view());
+  if (content.error().code == Errc::not_found) co_return std::optional<std::string>();
+  co_return std::move(content).error();
+}
+
+Task<Result<void>> BlobStore::set_identity(std::string identity) {
+  const std::string unfinished = path(std::string(unfinished_directory) + "/" + new_name());
+  auto job = [&]() -> Result<void> {
+    Result<net::File> file = net::File::create(unfinished);
+    if (!file) return std::move(file).error();
+    Result<void> done = file->write(identity);
+    if (done) done = file->sync();
+    if (done) done = net::rename_file(unfinished, path(identity_name));
+    if (done) done = net::sync_directory(options_.root);
+    return done;
+  };
+  Result<void> written = co_await net::offload(*loop_, job);
+  co_return written;
 }
 
 Task<Result<void>> BlobStore::probe() {

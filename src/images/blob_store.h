@@ -3,6 +3,7 @@
 //   <root>/3f/3f9a...c1   an image; 128 random bits, never reused, no extension
 //   <root>/tmp/9b2e...    an upload that is not finished
 //   <root>/lock           held by the process that owns the directory
+//   <root>/identity       the database it belongs to (store_identity.h)
 //
 // A location is the path below the root. It is made up here and has nothing to
 // do with the key or with a name the client sent. A file appears under its
@@ -113,6 +114,13 @@ class BlobStore {
 
   // All locations there are, for the sweep at start.
   Task<Result<std::vector<std::string>>> locations();
+  // The content of the identity file; nothing when there is none.
+  Task<Result<std::optional<std::string>>> identity();
+  // Writes it, durably. REQUIRES: there is none.
+  Task<Result<void>> set_identity(std::string identity);
+  // 32 hexadecimal digits that nothing else is named by.
+  std::string new_name();
+
   // Whether something could be written now, for /readyz.
   Task<Result<void>> probe();
 
@@ -120,7 +128,6 @@ class BlobStore {
   friend class BlobWriter;
   BlobStore(net::Loop& loop, BlobStoreOptions options, net::File lock);
   std::string path(std::string_view location) const;
-  std::string new_name();
 
   net::Loop* loop_;
   BlobStoreOptions options_;

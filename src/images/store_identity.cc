@@ -1,0 +1,53 @@
+#include "images/store_identity.h"
+
+#include <optional>
+#include <string>
+
+namespace imgcached::images {
+namespace {
+
+Error mismatch(const std::string& why) {
+  return Error{Errc::invalid_argument, "--images and --db-name do not belong together: " + why +
+                                           "; check both, nothing was changed"};
+}
+
+}  // namespace
+
+Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& identities,
+                                    db::ImageTable& images) {
+  Result<std::optional<std::string>> of_directory = co_await blobs.identity();
+  if (!of_directory) co_return std::move(of_directory).error();
+  Result<std::optional<std::string>> of_database = co_await identities.find();
+  if (!of_database) co_return std::move(of_database).error();
+
+  if (*of_directory && *of_database) {
+    if (**of_directory == **of_database) co_return Result<void>();
+    co_return mismatch("they are of two stores");
+  }
+  if (!*of_database) {
+    Result<std::vector<std::string>> files = co_await blobs.locations();
+    if (!files) co_return std::move(files).error();
+    if (!files->empty()) co_return mismatch("the directory holds images, the database is new");
+  }
+  if (!*of_directory) {
+    Result<std::uint64_t> rows = co_await images.count();
+    if (!rows) co_return std::move(rows).error();
+    if (*rows > 0) co_return mismatch("the database names images, the directory is new");
+  }
+
+  // The directory first: after a crash in between, it is taken in as it is.
+  std::string identity = blobs.new_name();
+  if (*of_directory) identity = **of_directory;
+  if (*of_database) identity = **of_database;
+  if (!*of_directory) {
+    Result<void> written = co_await blobs.set_identity(identity);
+    if (!written) co_return written;
+  }
+  if (!*of_database) {
+    Result<void> inserted = co_await identities.insert(std::move(identity));
+    if (!inserted) co_return inserted;
+  }
+  co_return Result<void>();
+}
+
+}  // namespace imgcached::images

@@ -1,0 +1,24 @@
+// Which directory and which database belong together.
+//
+// The rows of a database name files of one image directory. Opened with another
+// one (a mistyped --db-name, an older dump), every file would look like an
+// orphan and be swept at start. So both carry the same random identity, the
+// directory in a file and the database in a row, and a start with two that do
+// not match is refused.
+#pragma once
+
+#include "base/result.h"
+#include "base/task.h"
+#include "db/image_table.h"
+#include "db/store_identity_table.h"
+#include "images/blob_store.h"
+
+namespace imgcached::images {
+
+// Gives a new pair its identity; a new database or a new directory is taken in
+// by what is there already only if that holds no image. Error invalid_argument:
+// they do not belong together, nothing was changed.
+Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& identities,
+                                    db::ImageTable& images);
+
+}  // namespace imgcached::images

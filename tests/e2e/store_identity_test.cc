@@ -1,0 +1,62 @@
+// A directory and a database that do not belong together are not touched.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "tests/e2e/fixture.h"
+#include "tests/e2e/http_peer.h"
+#include "tests/e2e/test_images.h"
+
+namespace imgcached::e2e {
+namespace {
+
+std::size_t image_count(const std::string& directory) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    const std::string name = entry.path().filename();
+    if (entry.is_regular_file() && name != "lock" && name != "identity") ++count;
+  }
+  return count;
+}
+
+std::vector<std::string> flags(const std::string& images, const std::string& database) {
+  return {"--images",  images,        "--db-socket",    Database::shared().socket(),
+          "--db-user", "root",        "--db-name",      database,
+          "--listen",  "127.0.0.1:0", "--cache-listen", "127.0.0.1:0"};
+}
+
+TEST_CASE("bug: the sweep at start with a mistyped --db-name removed every image") {
+  Server server;
+  HttpPeer peer(server.backend_port());
+  const std::string image = png(4000, 1);
+  REQUIRE(peer.request("PUT", "/images/kept", {}, image).status == 201);
+  REQUIRE(server.terminate() == 0);
+
+  const Outcome outcome =
+      run_imgcached(flags(server.images_directory(), Database::shared().create()));
+  CHECK(outcome.status == 2);
+  CHECK(outcome.errors.find("--db-name") != std::string::npos);
+  CHECK(image_count(server.images_directory()) == 1);
+
+  server.restart();
+  CHECK(HttpPeer(server.backend_port()).get("/images/kept").body == image);
+}
+
+TEST_CASE("a database with images refuses a new directory, and one of another store") {
+  Server server;
+  Server other;
+  HttpPeer peer(server.backend_port());
+  REQUIRE(peer.request("PUT", "/images/kept", {}, png(4000, 1)).status == 201);
+  REQUIRE(server.terminate() == 0);
+  REQUIRE(other.terminate() == 0);
+
+  const ScratchDirectory empty;
+  CHECK(run_imgcached(flags(empty.path(), server.database())).status == 2);
+  CHECK(run_imgcached(flags(other.images_directory(), server.database())).status == 2);
+  server.restart();
+  CHECK(HttpPeer(server.backend_port()).get("/images/kept").status == 200);
+  other.restart();
+}
+
+}  // namespace
+}  // namespace imgcached::e2e
