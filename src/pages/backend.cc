@@ -12,7 +12,8 @@ bool takes_images(std::string_view path) {
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> Backend::open(BackendServices services, BackendSettings settings) {
+Result<std::unique_ptr<Backend>> Backend::open(BackendServices services,
+                                               const BackendSettings& settings) {
   Result<Templates> templates = Templates::load(settings.www_directory + "/templates");
   if (!templates) return std::move(templates).error();
   Result<StaticFiles> static_files =

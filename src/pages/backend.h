@@ -55,7 +55,8 @@ class Backend {
  public:
   // Blocks: for start-up. Errors name the file that is missing or wrong. The
   // services must outlive the Backend.
-  static Result<std::unique_ptr<Backend>> open(BackendServices services, BackendSettings settings);
+  static Result<std::unique_ptr<Backend>> open(BackendServices services,
+                                               const BackendSettings& settings);
 
   Backend(const Backend&) = delete;
   Backend& operator=(const Backend&) = delete;

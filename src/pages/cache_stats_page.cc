@@ -1,5 +1,7 @@
 #include "pages/cache_stats_page.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "pages/format.h"
 #include "pages/stats_series.h"
@@ -51,10 +53,10 @@ Task<http::Response> CacheStatsPage::show(http::Request&) {
     view.text("cache_problem", sentence(failure_of(of_dependency(stats.error())).message));
   }
   std::vector<View> samples;
-  for (auto point = points->rbegin(); point != points->rend(); ++point) {
-    samples.push_back(row_of(*point));
-  }
-  view.flag("has_samples", !samples.empty()).list("samples", std::move(samples));
+  for (const StatsPoint& point : *points) samples.push_back(row_of(point));
+  std::reverse(samples.begin(), samples.end());  // the newest first
+  view.flag("has_samples", !samples.empty());
+  view.list("samples", std::move(samples));
   co_return renderer_.page(200, "cache_stats", "Cache statistics", std::move(view));
 }
 

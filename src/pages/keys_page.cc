@@ -50,8 +50,8 @@ Task<http::Response> KeysPage::show(http::Request& request) {
       .flag("is_single", *total == 1)
       .flag("is_empty_store", *total == 0)
       .text("prefix", prefix)
-      .flag("has_keys", !rows.empty())
-      .list("keys", std::move(rows));
+      .flag("has_keys", !rows.empty());
+  view.list("keys", std::move(rows));
   if (!after.empty()) view.text("first_url", page_url(prefix, {}));
   if (listing->more) view.text("next_url", page_url(prefix, listing->images.back().key));
   co_return renderer_.page(200, "keys", "Keys", std::move(view));

@@ -56,7 +56,7 @@ Result<std::string> expand(const Templates::Files& files, std::string_view name,
     if (end == std::string_view::npos) return bad_template(name, "a {{> tag is not closed");
     const std::string included =
         mustache::trim(std::string(text.substr(begin + 3, end - begin - 3)));
-    const std::string_view target = included == "content" ? content : "_" + included;
+    const std::string target = included == "content" ? std::string(content) : "_" + included;
     Result<std::string> part = expand(files, target, content, depth + 1);
     if (!part) return part;
     // The newline that ends a file is not part of what it says.

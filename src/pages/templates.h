@@ -33,8 +33,8 @@ class View {
  public:
   // An empty text leaves its section out.
   View& text(std::string name, std::string value) { return add(std::move(name), std::move(value)); }
-  View& number(std::string name, std::integral auto value) {
-    return add(std::move(name), std::to_string(value));
+  View& number(const std::string& name, std::integral auto value) {
+    return add(name, std::to_string(value));
   }
   View& flag(std::string name, bool value) { return add(std::move(name), value); }
   View& list(std::string name, std::vector<View> items) {
