@@ -36,7 +36,7 @@ E2E        := $(call objects,tests/e2e/*.cc)
 PROGRAMS   := $(if $(wildcard src/main.cc),$(BUILD)/imgcached)
 TESTS      := $(BUILD)/tests/unit $(if $(PROGRAMS),$(BUILD)/tests/e2e)
 
-.PHONY: all tests run start stop test lint layers format clean help packages
+.PHONY: all tests run start stop test test-browser lint layers format clean help packages
 .DELETE_ON_ERROR:
 
 # --- Packages ------------------------------------------------------------------------------------
@@ -44,6 +44,7 @@ TESTS      := $(BUILD)/tests/unit $(if $(PROGRAMS),$(BUILD)/tests/e2e)
 GOALS      := $(or $(MAKECMDGOALS),all)
 PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,$(GOALS)),run) \
               $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test) \
+              $(if $(filter test-browser,$(GOALS)),run browser) \
               $(if $(filter lint format,$(GOALS)),lint)
 packages:
 	@tools/install-packages $(PACKAGES)
@@ -86,6 +87,10 @@ stop:                ## end what `make start` started
 
 test: tests  ## run every test; the last line is `N passed, N failed`
 	@tools/run-tests $(TESTS)
+test-browser: all packages  ## the pages in Chromium, with and without JavaScript
+	@command -v npm >/dev/null || tools/install-packages npm
+	@cd tests/browser && npm ci --silent --no-audit --no-fund && \
+	  IMGCACHED_PROGRAM=$(abspath $(BUILD)/imgcached) npm test --silent
 lint: packages  ## clang-format, clang-tidy and shellcheck
 	@tools/lint $(CPPFLAGS)
 layers:  ## check that includes only go left, and that one file includes each C library
@@ -96,7 +101,7 @@ clean:  ## remove what was built; the state in VAR stays
 	rm -rf build
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 	@echo
 	@echo 'VAR=dir           state: database, images, logs, pid files (default var)'
 	@echo 'SANITIZER=address,undefined | thread      build and test under a sanitizer'

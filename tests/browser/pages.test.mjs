@@ -1,0 +1,116 @@
+// Every page in a real browser, with JavaScript and without it.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launchBrowser, openPage, png, startSite } from './site.mjs';
+
+let site;
+let browser;
+
+before(async () => {
+  site = startSite();
+  browser = await launchBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  site?.stop();
+});
+
+const upload = async (page, key, content) => {
+  await page.goto(`${site.url}/upload_image`);
+  await page.fill('input[name=key]', key);
+  await page.setInputFiles('input[name=file]', { name: 'x', mimeType: '', buffer: content });
+  await page.click('main form button:not([type=button])');
+  await page.waitForLoadState();
+};
+
+const bodyOf = (page) => page.locator('main').innerText();
+
+for (const javaScriptEnabled of [true, false]) {
+  const mode = javaScriptEnabled ? 'with JavaScript' : 'without JavaScript';
+
+  test(`an uploaded image comes back as a miss and then as a hit, ${mode}`, async () => {
+    const page = await openPage(browser, { javaScriptEnabled });
+    const key = `photo <script>alert(1)</script> "'&/%2F ${mode} 😀`;
+    await upload(page, key, png(40, 30, [200, 80, 20]));
+    assert.match(await bodyOf(page), /stored/i);
+
+    for (const expected of ['miss', 'hit']) {
+      await page.goto(`${site.url}/image`);
+      await page.fill('input[name=key_value]', key);
+      await page.click('main form button');
+      await page.waitForLoadState();
+      const text = await bodyOf(page);
+      assert.match(text, new RegExp(`\\b${expected}\\b`, 'i'));
+      assert.ok(text.includes('image/png'), text);
+      assert.ok(text.includes(key), text);
+      assert.deepEqual(
+        await page.locator('figure img').evaluate((img) => [img.naturalWidth, img.naturalHeight]),
+        [40, 30],
+      );
+    }
+
+    await page.goto(`${site.url}/keys_list`);
+    await page.getByRole('link', { name: key }).click();
+    assert.ok((await bodyOf(page)).includes('image/png'));
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  });
+
+  test(`a bad capacity keeps what was typed and says why, ${mode}`, async () => {
+    const page = await openPage(browser, { javaScriptEnabled });
+    await page.goto(`${site.url}/cache_properties`);
+    await page.fill('input[name=max_capacity]', '1e9');
+    await page.click('button:text("Save")');
+    await page.waitForLoadState();
+    assert.equal(await page.inputValue('input[name=max_capacity]'), '1e9');
+    assert.match(await bodyOf(page), /whole number/i);
+
+    await page.fill('input[name=max_capacity]', '64');
+    await page.selectOption('select[name=replacement_policy]', 'Random Replacement');
+    await page.click('button:text("Save")');
+    await page.waitForLoadState();
+    const stats = await (await fetch(`${site.cacheUrl}/stats`)).json();
+    assert.equal(stats.capacity_bytes, 64 * 1048576);
+    assert.equal(stats.replacement, 'Random Replacement');
+    await page.context().close();
+  });
+
+  test(`every page opens without an error in the console, ${mode}`, async () => {
+    const page = await openPage(browser, { javaScriptEnabled });
+    for (const path of ['/', '/image', '/upload_image', '/keys_list', '/cache_properties', '/cache_stats']) {
+      const response = await page.goto(site.url + path);
+      assert.equal(response.status(), 200, path);
+      assert.equal(await page.locator('h1').count(), 1, path);
+      assert.ok(response.headers()['content-security-policy'], path);
+    }
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  });
+}
+
+test('the statistics page draws five charts from live samples', async () => {
+  const page = await openPage(browser);
+  await page.goto(`${site.url}/cache_stats`);
+  await page.waitForSelector('#charts .chart canvas', { state: 'visible' });
+  assert.equal(await page.locator('#charts .chart:has(canvas)').count(), 5);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test('without JavaScript the statistics are a table', async () => {
+  const page = await openPage(browser, { javaScriptEnabled: false });
+  await page.goto(`${site.url}/cache_stats`);
+  assert.ok((await page.locator('tbody tr').count()) > 0);
+  await page.context().close();
+});
+
+test('an unknown page and an unknown key say what to do next', async () => {
+  const page = await openPage(browser);
+  assert.equal((await page.goto(`${site.url}/nothing`)).status(), 404);
+  assert.ok((await page.locator('main a').count()) > 0);
+  assert.equal((await page.goto(`${site.url}/image?key_value=nobody`)).status(), 404);
+  assert.equal(await page.inputValue('input[name=key_value]'), 'nobody');
+  await page.context().close();
+});
