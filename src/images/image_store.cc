@@ -14,6 +14,7 @@ namespace {
 
 constexpr int commit_attempts_max = 16;
 constexpr int read_attempts_max = 4;
+constexpr int walk_attempts_max = 10;
 constexpr std::uint64_t walk_page_rows = 1000;
 
 Error no_such_image() { return Error{Errc::not_found, "there is no image under this key"}; }
@@ -42,8 +43,8 @@ struct ImageStore::Landing {
 };
 
 ImageStore::ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table,
-                       cache::CacheClient& cache)
-    : blobs_(blobs), table_(table), cache_(cache), retry_(loop) {}
+                       cache::CacheClient& cache, SettlingTimes times)
+    : blobs_(blobs), table_(table), cache_(cache), times_(times), retry_(loop) {}
 
 ImageStore::~ImageStore() { assert(flights_.empty()); }
 
@@ -58,7 +59,7 @@ Task<Result<Image>> ImageStore::get(std::string key) {
     Result<cache::Lookup> lookup = co_await cache_.get(key);
     if (!lookup) {
       ++stats_.cache_errors;
-      log::warning("cache_get_failed reason=\"{}\"", lookup.error().message);
+      log::debug("cache_get_failed reason=\"{}\"", lookup.error().message);
     } else if (lookup->hit) {
       ++stats_.hits;
       co_return Image{std::move(lookup->blob), true};
@@ -93,7 +94,7 @@ Task<Result<Image>> ImageStore::fetch(std::string key, std::uint64_t lease) {
     Result<cache::PutOutcome> put = co_await cache_.put(key, *blob, lease);
     if (!put) {
       ++stats_.cache_errors;
-      log::warning("cache_put_failed key=\"{}\" reason=\"{}\"", key, put.error().message);
+      log::debug("cache_put_failed key=\"{}\" reason=\"{}\"", key, put.error().message);
     }
   }
   co_return Image{std::move(*blob), false};
@@ -146,6 +147,10 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload) {
     co_await upload.discard();
     co_return std::move(valid).error();
   }
+  if (unsettled_.size() >= unsettled_max) {
+    co_await upload.discard();
+    co_return Error{Errc::unavailable, "too many uploads wait for the database; try again"};
+  }
   Result<BlobWriter::Finished> file = co_await upload.finish();
   if (!file) co_return std::move(file).error();
 
@@ -163,15 +168,14 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload) {
     co_return std::move(*committed.error);
   }
   if (committed.outcome == Outcome::uncertain) {
-    unsettled_.push_back({key, file->location});
-    keep_undelivered(key);
+    log::warning("upload_uncertain key=\"{}\" reason=\"{}\"", key, committed.error->message);
+    unsettled_.push_back({key, file->location, std::move(committed.former_location), {}});
+    start_settling();
     co_return std::move(*committed.error);
   }
   ++stats_.uploads;
   co_await forget_cached(key);
-  if (committed.outcome == Outcome::replaced) {
-    co_await remove_file(committed.former_location);
-  }
+  if (committed.outcome == Outcome::replaced) { co_await remove_file(committed.former_location); }
   co_return Stored{committed.outcome == Outcome::created, file->content_type, file->byte_size,
                    file->digest};
 }
@@ -191,25 +195,13 @@ Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row) {
       changed = co_await table_.insert_if_absent(row);
     }
     if (!changed) {
-      Commit settled = co_await settle(row.key, row.location, outcome, former, changed.error());
-      co_return settled;
+      const bool uncertain = changed.error().code == Errc::unavailable;
+      co_return Commit{uncertain ? Outcome::uncertain : Outcome::failed, former,
+                       std::move(changed).error()};
     }
     if (*changed) co_return Commit{outcome, former, {}};
   }
   co_return Commit{Outcome::failed, {}, too_contended()};
-}
-
-// After a statement that failed: the row tells whether it was carried out.
-Task<ImageStore::Commit> ImageStore::settle(std::string key, std::string location,
-                                            Outcome if_committed, std::string former_location,
-                                            Error error) {
-  if (error.code != Errc::unavailable) co_return Commit{Outcome::failed, {}, std::move(error)};
-  Result<std::optional<db::ImageRow>> row = co_await table_.find(std::move(key));
-  if (!row) co_return Commit{Outcome::uncertain, {}, std::move(error)};
-  if (*row && (**row).location == location) {
-    co_return Commit{if_committed, std::move(former_location), {}};
-  }
-  co_return Commit{Outcome::failed, {}, std::move(error)};
 }
 
 Task<Result<void>> ImageStore::remove(std::string key) {
@@ -218,7 +210,11 @@ Task<Result<void>> ImageStore::remove(std::string key) {
   for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
     Result<std::optional<db::ImageRow>> row = co_await table_.find(key);
     if (!row) co_return std::move(row).error();
-    if (!*row) co_return no_such_image();
+    if (!*row) {
+      // An earlier removal may have been carried out though its answer was lost.
+      co_await forget_cached(key);
+      co_return no_such_image();
+    }
     const std::string location = (**row).location;
     Result<bool> removed = co_await table_.remove_if(key, location);
     if (removed && !*removed) continue;  // replaced meanwhile
@@ -234,12 +230,15 @@ Task<Result<void>> ImageStore::remove(std::string key) {
 
 Task<Result<void>> ImageStore::remove_all() {
   Result<void> result;
+  bool is_changed = false;
   std::string after;
   while (result) {
     Result<std::vector<db::ImageLocation>> batch =
         co_await table_.locations(after, db::ImageTable::batch_max);
+    if (!batch && !is_changed) co_return std::move(batch).error();
     if (!batch) result = batch.error();
     if (!batch || batch->empty()) break;
+    is_changed = true;  // whatever the next statement will say
     after = batch->back().key;
     std::vector<std::string> locations;
     for (const db::ImageLocation& image : *batch) locations.push_back(image.location);
@@ -271,7 +270,7 @@ Task<void> ImageStore::remove_file(std::string location) {
 // --- Invalidation -------------------------------------------------------------------------------
 
 bool ImageStore::must_bypass_cache(const std::string& key) const {
-  return clear_undelivered_ || undelivered_.contains(key);
+  return clear_undelivered_ || undelivered_.contains(key) || is_unsettled(key);
 }
 
 Task<void> ImageStore::forget_cached(std::string key) {
@@ -313,7 +312,7 @@ void ImageStore::start_settling() {
 
 Task<void> ImageStore::settle_in_background() {
   while (!closing_ && (clear_undelivered_ || !undelivered_.empty() || !unsettled_.empty())) {
-    co_await retry_.wait(retry_interval_ms);
+    co_await retry_.wait(times_.retry_interval_ms);
     if (closing_) break;
     co_await settle_rows();
     co_await deliver_invalidations();
@@ -321,16 +320,40 @@ Task<void> ImageStore::settle_in_background() {
   settling_ = false;
 }
 
+// The row decides, once the lost statement can do nothing more. It changed the
+// row from the former location to the new one, if it was the former one; no
+// location ever comes back. So when the row says anything but the former one,
+// all is decided. As long as it does say that, the statement may still lie in
+// the server, which may have been frozen or be waiting for its disk.
 Task<void> ImageStore::settle_rows() {
-  while (!unsettled_.empty()) {
-    const Unsettled open = unsettled_.back();
-    Result<std::optional<db::ImageRow>> row = co_await table_.find(open.key);
+  const std::vector<Unsettled> open_ones = unsettled_;
+  for (const Unsettled& open : open_ones) {
+    Result<std::optional<db::ImageRow>> row = co_await table_.find(open.key, db::Read::settled);
     if (!row) co_return;
-    const bool committed = *row && (**row).location == open.location;
-    if (!committed) co_await remove_file(open.location);
-    std::erase_if(unsettled_, [&](const Unsettled& entry) { return entry.location == open.location; });
+    const auto entry = std::find_if(unsettled_.begin(), unsettled_.end(), [&](const Unsettled& e) {
+      return e.location == open.location;
+    });
+    if (!entry->answered_ms) entry->answered_ms = monotonic_ms();
+    const std::string present = *row ? (**row).location : std::string();
+    const bool decided = present != open.former_location ||
+                         monotonic_ms() - *entry->answered_ms >= times_.late_commit_ms;
+    if (!decided) continue;
+    unsettled_.erase(entry);
+    flights_.erase(open.key);
     keep_undelivered(open.key);
+    std::vector<std::string> unnamed;
+    if (present != open.location) unnamed.push_back(open.location);
+    if (present != open.former_location && !open.former_location.empty()) {
+      unnamed.push_back(open.former_location);
+    }
+    co_await remove_files(std::move(unnamed));
+    log::info("upload_settled key=\"{}\" committed={}", open.key, present == open.location);
   }
+}
+
+bool ImageStore::is_unsettled(const std::string& key) const {
+  return std::any_of(unsettled_.begin(), unsettled_.end(),
+                     [&](const Unsettled& open) { return open.key == key; });
 }
 
 Task<void> ImageStore::deliver_invalidations() {
@@ -344,9 +367,6 @@ Task<void> ImageStore::deliver_invalidations() {
   const std::vector<std::pair<std::string, std::uint64_t>> keys(undelivered_.begin(),
                                                                 undelivered_.end());
   for (const auto& [key, due] : keys) {
-    const bool open = std::any_of(unsettled_.begin(), unsettled_.end(),
-                                  [&](const Unsettled& entry) { return entry.key == key; });
-    if (open) continue;
     Result<void> invalidated = co_await cache_.invalidate(key);
     if (!invalidated) co_return;
     const auto entry = undelivered_.find(key);
@@ -362,8 +382,12 @@ Task<Result<void>> ImageStore::recover(bool cache_is_older) {
   const std::size_t file_count = orphans.size();
   std::size_t dangling = 0;
   std::string after;
+  int failures = 0;
   while (true) {
-    Result<std::vector<db::ImageLocation>> page = co_await table_.locations(after, walk_page_rows);
+    // Settled, because a statement of a former run that was killed may be under way.
+    Result<std::vector<db::ImageLocation>> page =
+        co_await table_.locations(after, walk_page_rows, db::Read::settled);
+    if (!page && ++failures < walk_attempts_max) continue;
     if (!page) co_return std::move(page).error();
     if (page->empty()) break;
     after = page->back().key;

@@ -22,12 +22,14 @@
 // them. So a reader never gets what was fetched before a write it could know of.
 //
 // Two things can stay open after a write, and are settled in the background,
-// once a retry_interval_ms, until they are:
+// once a retry_interval_ms, until they are; meanwhile reads of the key go around
+// the cache:
 //  * An invalidation could not be delivered (the cache is another process, down
-//    or slow). The write has happened all the same; reads of the key go around
-//    the cache until the cache has heard of it.
-//  * The database went away without saying whether it committed. The client is
-//    told 503; the new file stays until the row can be read, which decides.
+//    or slow). The write has happened all the same.
+//  * The database did not say whether it committed an upload. The client is told
+//    503. The statement may even be carried out later, when a stalled server
+//    goes on: so the new file stays until the row can never again become its
+//    own, see settle_rows().
 //
 // One ImageStore owns an image directory; it belongs to one loop.
 #pragma once
@@ -82,12 +84,20 @@ struct ImageStoreStats {
   std::uint64_t cache_errors = 0;  // calls of the cache that failed
 };
 
+struct SettlingTimes {
+  std::uint64_t retry_interval_ms = 500;
+  // A statement whose answer was lost, and which nothing is seen of this long
+  // after the database answers again, is not carried out any more.
+  std::uint64_t late_commit_ms = 10'000;
+};
+
 class ImageStore {
  public:
-  static constexpr std::uint64_t retry_interval_ms = 500;
   static constexpr std::size_t undelivered_max = 10'000;  // beyond: the whole cache is cleared
+  static constexpr std::size_t unsettled_max = 1'000;     // beyond: uploads are refused
 
-  ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table, cache::CacheClient& cache);
+  ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table, cache::CacheClient& cache,
+             SettlingTimes times = SettlingTimes());
   ImageStore(const ImageStore&) = delete;
   ImageStore& operator=(const ImageStore&) = delete;
   ~ImageStore();
@@ -130,23 +140,24 @@ class ImageStore {
     created,    // committed, there was no image
     replaced,   // committed, there was one
     failed,     // certainly not committed
-    uncertain,  // the database went away before it could tell
+    uncertain,  // the database did not say
   };
   struct Commit {
     Outcome outcome;
-    std::string former_location;  // of what was replaced
+    std::string former_location;  // of what was, or would be, replaced
     std::optional<Error> error;   // failed and uncertain
   };
+  // An upload of uncertain outcome.
   struct Unsettled {
     std::string key;
     std::string location;
+    std::string former_location;
+    std::optional<std::uint64_t> answered_ms;  // when the database first answered again
   };
 
   Task<Result<Image>> fetch(std::string key, std::uint64_t lease);
   Task<Result<Blob>> read_stored(std::string key);
   Task<Commit> commit(db::ImageRow row);
-  Task<Commit> settle(std::string key, std::string location, Outcome if_committed,
-                      std::string former_location, Error error);
   Task<void> remove_file(std::string location);
   Task<void> remove_files(std::vector<std::string> locations);
   Task<void> forget_cached(std::string key);
@@ -156,11 +167,13 @@ class ImageStore {
   void start_settling();
   Task<void> settle_in_background();
   Task<void> settle_rows();
+  bool is_unsettled(const std::string& key) const;
   Task<void> deliver_invalidations();
 
   BlobStore& blobs_;
   db::ImageTable& table_;
   cache::CacheClient& cache_;
+  const SettlingTimes times_;
   ImageStoreStats stats_;
   std::unordered_map<std::string, Flight*> flights_;
   // Keys whose invalidation is due, with a number that changes whenever it
