@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/log.h"
 #include "cache/cache_api.h"
 #include "http/json.h"
 #include "http/url.h"
@@ -15,6 +16,7 @@ http::Client::Limits client_limits(std::uint64_t value_bytes_max) {
   // without it, within the second in which a reader still has patience.
   limits.connection.connect_timeout_ms = 500;
   limits.connection.response_timeout_ms = 1'000;
+  limits.wait_timeout_ms = 250;
   limits.connection.body_bytes_max = value_bytes_max;
   return limits;
 }
@@ -34,8 +36,8 @@ Error as_unavailable(Error error) {
 }
 
 bool parse_outcome(std::string_view word, PutOutcome& outcome) {
-  for (const PutOutcome candidate : {PutOutcome::stored, PutOutcome::too_large,
-                                     PutOutcome::stale_lease, PutOutcome::off}) {
+  for (const PutOutcome candidate :
+       {PutOutcome::stored, PutOutcome::too_large, PutOutcome::stale_lease, PutOutcome::off}) {
     if (word != to_string(candidate)) continue;
     outcome = candidate;
     return true;
@@ -47,14 +49,31 @@ bool parse_outcome(std::string_view word, PutOutcome& outcome) {
 
 HttpCacheClient::HttpCacheClient(net::Loop& loop, net::Address service,
                                  std::uint64_t value_bytes_max)
-    : client_(loop, std::move(service), client_limits(value_bytes_max)) {}
+    : loop_(loop), client_(loop, std::move(service), client_limits(value_bytes_max)) {}
+
+Task<Result<http::ClientResponse>> HttpCacheClient::call(http::ClientRequest request) {
+  if (lost_ && loop_.now_ms() < next_attempt_ms_) co_return *lost_;
+  Result<http::ClientResponse> response = co_await client_.request(request);
+  if (response) {
+    if (lost_) log::info("cache_service_back");
+    lost_.reset();
+    co_return response;
+  }
+  const bool is_reached = response.error().code == Errc::too_large;  // by somebody's put
+  Error error = as_unavailable(std::move(response).error());
+  if (is_reached) co_return error;
+  if (!lost_) log::warning("cache_service_lost reason=\"{}\"", error.message);
+  lost_ = error;
+  next_attempt_ms_ = loop_.now_ms() + retry_interval_ms;
+  co_return error;
+}
 
 Task<Result<Lookup>> HttpCacheClient::get(std::string key) {
   http::ClientRequest request;
   request.target = "/get_from_memcache?key=" + http::percent_encode(key);
   request.headers.add("Accept", "application/octet-stream");
-  Result<http::ClientResponse> response = co_await client_.request(request);
-  if (!response) co_return as_unavailable(std::move(response).error());
+  Result<http::ClientResponse> response = co_await call(std::move(request));
+  if (!response) co_return std::move(response).error();
   if (response->status == 200) co_return Lookup{true, std::move(response->body), 0};
   if (response->status != 404) co_return unexpected(*response);
   Lookup miss;
@@ -72,8 +91,8 @@ Task<Result<PutOutcome>> HttpCacheClient::put(std::string key, Blob blob, std::u
   request.headers.add("X-Key", http::percent_encode(key));
   request.headers.add("X-Lease", std::to_string(lease));
   request.body = std::move(blob);
-  Result<http::ClientResponse> response = co_await client_.request(request);
-  if (!response) co_return as_unavailable(std::move(response).error());
+  Result<http::ClientResponse> response = co_await call(std::move(request));
+  if (!response) co_return std::move(response).error();
   PutOutcome outcome;
   if (!parse_outcome(response->headers.find("X-Outcome").value_or(""), outcome)) {
     co_return unexpected(*response);
@@ -82,8 +101,8 @@ Task<Result<PutOutcome>> HttpCacheClient::put(std::string key, Blob blob, std::u
 }
 
 Task<Result<void>> HttpCacheClient::expect_ok(http::ClientRequest request) {
-  Result<http::ClientResponse> response = co_await client_.request(request);
-  if (!response) co_return as_unavailable(std::move(response).error());
+  Result<http::ClientResponse> response = co_await call(std::move(request));
+  if (!response) co_return std::move(response).error();
   if (response->status != 200) co_return unexpected(*response);
   co_return Result<void>();
 }
@@ -121,8 +140,8 @@ Task<Result<void>> HttpCacheClient::ping() {
 Task<Result<Stats>> HttpCacheClient::stats() {
   http::ClientRequest request;
   request.target = "/stats";
-  Result<http::ClientResponse> response = co_await client_.request(request);
-  if (!response) co_return as_unavailable(std::move(response).error());
+  Result<http::ClientResponse> response = co_await call(std::move(request));
+  if (!response) co_return std::move(response).error();
   if (response->status != 200) co_return unexpected(*response);
   const Result<http::JsonDocument> document = http::JsonDocument::parse(response->body.view());
   if (!document) co_return as_unavailable(document.error());

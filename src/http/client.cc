@@ -1,8 +1,9 @@
 #include "http/client.h"
 
 #include <cassert>
-#include <coroutine>
 #include <cstring>
+
+#include "net/timer.h"
 
 namespace imgcached::http {
 namespace {
@@ -29,7 +30,8 @@ class BodyCollector {
     return true;
   }
   bool add(std::string_view piece) {
-    if (piece.size() > bytes_max_ - size_) return false;
+    const std::size_t room = exact_ ? exact_->size() : bytes_max_;
+    if (piece.size() > room - size_) return false;
     if (exact_) {
       std::memcpy(exact_->data() + size_, piece.data(), piece.size());
     } else {
@@ -103,7 +105,7 @@ Task<Result<ClientResponse>> ClientConnection::receive(bool head_only) {
     if (event == Parser::Event::error) {
       co_return Error{Errc::protocol, server_.text() + ": " + parser_.error_message()};
     }
-    if (event == Parser::Event::head && !head_only) {
+    if (event == Parser::Event::head && !head_only && parser_.head().status / 100 != 1) {
       const auto length = parser_.head().content_length;
       if (length && !body.announce(*length)) co_return over_limit;
     }
@@ -136,17 +138,8 @@ void ClientConnection::close() { stream_.reset(); }
 
 // One who waits for a connection to become free.
 struct Client::Turn {
-  Client& client;
-  std::coroutine_handle<> waiter;
-
-  bool await_ready() const noexcept {
-    return client.busy_ < client.limits_.connections_max && client.waiting_.empty();
-  }
-  void await_suspend(std::coroutine_handle<> suspended) {
-    waiter = suspended;
-    client.waiting_.push_back(this);
-  }
-  void await_resume() const noexcept { ++client.busy_; }
+  explicit Turn(net::Loop& loop) : timer(loop) {}
+  net::Timer timer;
 };
 
 Client::Client(net::Loop& loop, net::Address server, Limits limits)
@@ -155,11 +148,20 @@ Client::Client(net::Loop& loop, net::Address server, Limits limits)
 Client::~Client() { assert(busy_ == 0 && waiting_.empty()); }
 
 Task<Result<ClientResponse>> Client::request(const ClientRequest& request) {
-  if (waiting_.size() >= limits_.waiting_max) {
-    co_return Error{Errc::unavailable, "too many requests are waiting for " + server_.text()};
+  if (busy_ < limits_.connections_max && waiting_.empty()) {
+    ++busy_;
+  } else {
+    if (waiting_.size() >= limits_.waiting_max) {
+      co_return Error{Errc::unavailable, "too many requests are waiting for " + server_.text()};
+    }
+    Turn turn(loop_);
+    waiting_.push_back(&turn);
+    const bool too_long = co_await turn.timer.wait(limits_.wait_timeout_ms);
+    if (too_long) {
+      std::erase(waiting_, &turn);
+      co_return Error{Errc::unavailable, "no connection to " + server_.text() + " became free"};
+    }
   }
-  Turn turn{*this, nullptr};
-  co_await turn;
   std::unique_ptr<ClientConnection> connection = take_idle();
   const bool kept = connection->is_open();
   Result<ClientResponse> response = co_await connection->exchange(request);
@@ -189,7 +191,8 @@ void Client::pass_turn() {
   while (!waiting_.empty() && busy_ < limits_.connections_max) {
     Turn* next = waiting_.front();
     waiting_.pop_front();
-    next->waiter.resume();
+    ++busy_;
+    next->timer.wake();
   }
   passing_turn_ = false;
 }

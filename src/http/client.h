@@ -1,8 +1,8 @@
 // Client: a pool of kept-alive connections to one server, and requests on them.
 //
 // Used between the two services, and by tests. A request takes an idle
-// connection or opens one; beyond connections_max it waits its turn, in order
-// and bounded. Each connection carries one request at a time.
+// connection or opens one; beyond connections_max it waits its turn, in order,
+// and bounded in number and time. Each connection carries one request at a time.
 //
 // A kept connection may have been closed by the server meanwhile, which shows
 // only when it is used: a request that failed on a kept connection before any
@@ -80,7 +80,8 @@ class Client {
   struct Limits {
     ClientConnection::Limits connection;
     std::size_t connections_max = 32;
-    std::size_t waiting_max = 4096;  // beyond: unavailable
+    std::size_t waiting_max = 4096;         // beyond: unavailable
+    std::uint64_t wait_timeout_ms = 1'000;  // of waiting in line, then: unavailable
   };
 
   Client(net::Loop& loop, net::Address server, Limits limits);
@@ -88,7 +89,8 @@ class Client {
   Client& operator=(const Client&) = delete;
   ~Client();
 
-  // Errors as ClientConnection::exchange, and unavailable when too many wait.
+  // Errors as ClientConnection::exchange, and unavailable when too many wait
+  // or one did so for too long.
   // `request` must outlive the await.
   Task<Result<ClientResponse>> request(const ClientRequest& request);
 
