@@ -16,7 +16,7 @@ namespace {
 Error system_error(std::string_view operation, const std::string& path) {
   const int number = errno;
   Errc code = Errc::storage_failed;
-  if (number == ENOSPC || number == EDQUOT) code = Errc::storage_full;
+  if (number == ENOSPC || number == EDQUOT || number == EFBIG) code = Errc::storage_full;
   if (number == ENOENT) code = Errc::not_found;
   if (number == EWOULDBLOCK) code = Errc::unavailable;
   return Error{code, std::string(operation) + " " + path + ": " +

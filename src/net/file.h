@@ -2,7 +2,7 @@
 //
 // Nothing here waits for a loop and nothing here runs on one: an open, a stat,
 // a read and a close belong into one trip to the thread pool. Errors carry the
-// path and the system's reason; ENOSPC and EDQUOT are storage_full, ENOENT is
+// path and the system's reason; ENOSPC, EDQUOT and EFBIG are storage_full, ENOENT is
 // not_found, a lock that is held unavailable, anything else storage_failed.
 #pragma once
 
