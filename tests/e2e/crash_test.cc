@@ -1,0 +1,334 @@
+// A crash and an orderly end under load: what was acknowledged is there, whole,
+// and nothing else is.
+//
+// IMGCACHED_TEST_UPLOADS=1000 makes it the large test, with images of up to 5 MB;
+// IMGCACHED_TEST_IMAGES names a directory of images to upload among the made ones.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/random.h"
+#include "http/parser.h"
+#include "tests/e2e/fixture.h"
+#include "tests/e2e/http_peer.h"
+#include "tests/e2e/test_images.h"
+
+namespace imgcached::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int uploads_default = 200;
+
+int upload_count() {
+  const char* text = std::getenv("IMGCACHED_TEST_UPLOADS");
+  return text ? std::atoi(text) : uploads_default;
+}
+
+std::vector<std::string> real_images() {
+  std::vector<std::string> images;
+  const char* directory = std::getenv("IMGCACHED_TEST_IMAGES");
+  if (!directory) return images;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    std::ostringstream bytes;
+    bytes << std::ifstream(entry.path(), std::ios::binary).rdbuf();
+    const std::string extension = entry.path().extension();
+    if (extension == ".png" || extension == ".jpg") images.push_back(std::move(bytes).str());
+  }
+  return images;
+}
+
+// What may be under a key: what was acknowledged last or, while a request has
+// no answer, what that would make of it.
+struct Key {
+  using Image = std::shared_ptr<const std::string>;  // null: none
+
+  std::string name;
+  Image acknowledged;
+  std::optional<Image> attempted;
+
+  bool may_be(const std::string* present) const {
+    const auto is = [&](const Image& image) {
+      return present ? image && *image == *present : !image;
+    };
+    return is(acknowledged) || (attempted && is(*attempted));
+  }
+};
+
+// What all clients share.
+struct Load {
+  std::size_t image_bytes_max;
+  std::vector<std::string> real_images;
+  std::atomic<int> uploads{0};
+  std::atomic<int> removals{0};
+  std::atomic<int> reads{0};
+  std::atomic<std::uint64_t> bytes{0};
+  std::mutex mutex;
+  std::vector<std::string> problems;
+
+  void problem(const std::string& what) {
+    const std::lock_guard lock(mutex);
+    problems.push_back(what);
+  }
+};
+
+// Uploads, reads and removes, each client under keys of its own, until the
+// connection ends. Checks nothing by doctest, as it runs on a thread.
+class LoadClient {
+ public:
+  LoadClient(Load& load, std::uint16_t port, std::uint64_t seed)
+      : load_(load), peer_(port), random_(seed) {
+    for (int i = 0; i < 8; ++i)
+      keys_.push_back({std::to_string(seed) + "/" + std::to_string(i), {}, {}});
+    peer_.connection();
+  }
+
+  void run() {
+    while (step()) {}
+  }
+  const std::vector<Key>& keys() const { return keys_; }
+
+ private:
+  bool step() {
+    Key& key = keys_[random_.below(keys_.size())];
+    const std::uint64_t dice = random_.below(100);
+    if (dice < 45) return upload(key);
+    return dice < 55 ? remove(key) : read(key);
+  }
+
+  bool upload(Key& key) {
+    auto image = std::make_shared<const std::string>(make_image());
+    key.attempted = image;
+    const auto reply = peer_.try_request("PUT", "/images/" + key.name, {}, *image);
+    if (!reply) return false;
+    if (reply->status != (key.acknowledged ? 200 : 201)) return unexpected(key, *reply);
+    key.acknowledged = std::move(image);
+    key.attempted.reset();
+    load_.bytes += key.acknowledged->size();
+    ++load_.uploads;
+    return true;
+  }
+  bool remove(Key& key) {
+    key.attempted = nullptr;
+    const auto reply = peer_.try_request("DELETE", "/images/" + key.name);
+    if (!reply) return false;
+    if (reply->status != (key.acknowledged ? 204 : 404)) return unexpected(key, *reply);
+    key.acknowledged = nullptr;
+    key.attempted.reset();
+    ++load_.removals;
+    return true;
+  }
+  bool read(Key& key) {
+    const auto reply = peer_.try_request("GET", "/images/" + key.name);
+    if (!reply) return false;
+    const bool is_right = key.acknowledged
+                              ? reply->status == 200 && reply->body == *key.acknowledged
+                              : reply->status == 404;
+    if (!is_right) return unexpected(key, *reply);
+    ++load_.reads;
+    return true;
+  }
+  bool unexpected(const Key& key, const Reply& reply) {
+    load_.problem(key.name + ": " + std::to_string(reply.status) + " " + reply.body.substr(0, 200));
+    return false;
+  }
+
+  // Small ones are more frequent, as they are in life: log-uniform from 1 KB.
+  std::string make_image() {
+    const std::uint64_t which = random_.below(100);
+    if (which < load_.real_images.size()) return load_.real_images[which];
+    const double span = std::log(static_cast<double>(load_.image_bytes_max) / 1'000);
+    const double at = static_cast<double>(random_.below(1'000'000)) / 1e6;
+    return png(static_cast<std::size_t>(1'000 * std::exp(span * at)), random_.next());
+  }
+
+  Load& load_;
+  HttpPeer peer_;
+  Random random_;
+  std::vector<Key> keys_;
+};
+
+using Names = std::vector<std::string>;
+
+// Images and unfinished uploads; what lies beside their directories is neither.
+std::set<std::string> files_of(const Server& server) {
+  std::set<std::string> files;
+  const std::string root = server.images_directory();
+  fs::recursive_directory_iterator entry(root);
+  for (; entry != fs::recursive_directory_iterator(); ++entry) {
+    if (entry->is_regular_file() && entry.depth() > 0) files.insert(fs::relative(*entry, root));
+  }
+  return files;
+}
+
+void check_after_crash(Server& server, const std::vector<std::unique_ptr<LoadClient>>& clients) {
+  HttpPeer peer(server.backend_port());
+  for (const auto& client : clients) {
+    for (const Key& key : client->keys()) {
+      const Reply reply = peer.get("/images/" + key.name);
+      CAPTURE(key.name);
+      CAPTURE(reply.status);
+      CHECK((reply.status == 200 || reply.status == 404));
+      CHECK(key.may_be(reply.status == 200 ? &reply.body : nullptr));
+    }
+  }
+  std::set<std::string> locations;
+  for (const auto& row :
+       Database::shared().query("SELECT location FROM images", server.database())) {
+    locations.insert(row.at(0));
+  }
+  const std::set<std::string> files = files_of(server);
+  Names orphans;
+  Names dangling;
+  std::set_difference(files.begin(), files.end(), locations.begin(), locations.end(),
+                      std::back_inserter(orphans));
+  std::set_difference(locations.begin(), locations.end(), files.begin(), files.end(),
+                      std::back_inserter(dangling));
+  CHECK_MESSAGE(orphans.empty(), "orphans: " << fmt::format("{}", fmt::join(orphans, " ")));
+  CHECK_MESSAGE(dangling.empty(), "dangling: " << fmt::format("{}", fmt::join(dangling, " ")));
+}
+
+TEST_CASE("kill -9 under load loses nothing that was acknowledged and leaves no orphan") {
+  constexpr int client_count = 6;
+  constexpr int crashes = 2;
+  const int uploads = upload_count();
+  const bool is_large = uploads > uploads_default;
+  Server::Options options;
+  options.flags = {"--durability", "strict"};
+  Server server(options);
+  Load load;
+  load.image_bytes_max = is_large ? 5'000'000 : 512 * 1024;
+  load.real_images = real_images();
+  const std::uint64_t seed = Random::from_os().below(1'000'000'000);
+  CAPTURE(seed);
+
+  std::vector<std::unique_ptr<LoadClient>> clients;
+  std::vector<std::unique_ptr<LoadClient>> all;
+  for (int crash = 1; crash <= crashes; ++crash) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < client_count; ++i) {
+      clients.push_back(
+          std::make_unique<LoadClient>(load, server.backend_port(), seed + 100 * crash + i));
+      threads.emplace_back(&LoadClient::run, clients.back().get());
+    }
+    eventually("enough uploads are acknowledged",
+               [&] { return load.uploads >= uploads * crash / crashes || !load.problems.empty(); });
+    server.kill9();
+    for (std::thread& thread : threads) thread.join();
+    const std::size_t files = files_of(server).size();
+    server.restart();
+    for (auto& client : clients) all.push_back(std::move(client));
+    clients.clear();
+    check_after_crash(server, all);
+    if (is_large) {
+      MESSAGE("crash " << crash << ": " << load.uploads << " uploads of " << load.bytes / 1'000'000
+                       << " MB, " << load.removals << " removals and " << load.reads
+                       << " reads acknowledged; " << files << " files before the restart, "
+                       << files_of(server).size() << " after it");
+    }
+  }
+  CHECK(load.problems == Names());
+  CHECK(load.uploads >= uploads);
+  CHECK(load.removals > 0);
+  CHECK(load.reads > 0);
+}
+
+bool is_whole_reply(std::string_view received) {
+  http::Parser parser(http::Parser::Kind::response);
+  http::Parser::Event event;
+  do {
+    event = parser.advance(received);
+  } while (event == http::Parser::Event::head || event == http::Parser::Event::body);
+  return event == http::Parser::Event::end;
+}
+
+std::string request(std::string_view method, std::string_view target, std::string_view body = {},
+                    std::string_view expectation = {}) {
+  http::Headers headers;
+  headers.add("Host", "localhost");
+  headers.add("Content-Length", std::to_string(body.size()));
+  if (!expectation.empty()) headers.add("Expect", std::string(expectation));
+  std::string text = request_head(method, target, headers);
+  if (expectation.empty()) text += body;
+  return text;
+}
+
+TEST_CASE("SIGTERM under load cuts no answer, and the last statistics count every read") {
+  constexpr int client_count = 6;
+  Server server;
+  HttpPeer setup(server.backend_port());
+  const std::string image = png(150'000, 1);
+  CHECK(setup.request("PUT", "/images/cat", {}, image).status == 201);
+  setup.disconnect();
+
+  std::atomic<int> reads{0};
+  std::atomic<int> cut{0};
+  std::atomic<int> refused{0};
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::vector<std::thread> threads;
+  const auto read_on = [&](Peer& peer, bool also_uploads) {
+    for (int i = 0;; ++i) {
+      const bool is_upload = also_uploads && i % 4 == 0;
+      const std::string text =
+          is_upload ? request("PUT", "/images/cat", image) : request("GET", "/images/cat");
+      if (!peer.send(text)) return;
+      const std::string received = peer.receive_until(is_whole_reply);
+      if (received.empty()) return;
+      if (!is_whole_reply(received)) ++cut;
+      if (!received.starts_with("HTTP/1.1 200")) ++refused;
+      if (!is_upload) ++reads;
+    }
+  };
+  for (int i = 0; i < client_count; ++i) {
+    peers.push_back(std::make_unique<Peer>(server.backend_port()));
+    threads.emplace_back(read_on, std::ref(*peers.back()), i == 0);
+  }
+  // A request that is half way through: the drain must wait for it.
+  Peer idle(server.backend_port());
+  Peer slow(server.backend_port());
+  CHECK(idle.send(request("GET", "/healthz")));
+  idle.receive_until(is_whole_reply);
+  CHECK(slow.send(request("PUT", "/images/slow", image, "100-continue")));
+  slow.receive_until([](std::string_view text) { return text.find("100 Continue") != text.npos; });
+  std::string slow_reply;
+  threads.emplace_back([&] {
+    idle.receive_all();  // closed, so the server drains
+    slow.send(image);
+    slow_reply = slow.receive_all();
+  });
+  eventually("there is load", [&] { return reads > 200; });
+
+  CHECK(server.terminate() == 0);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(cut == 0);
+  CHECK(refused == 0);
+  CHECK(slow_reply.starts_with("HTTP/1.1 201"));
+  const Database::Rows rows = Database::shared().query(
+      "SELECT request_count, hit_count + miss_count FROM cache_stats ORDER BY id DESC LIMIT 1",
+      server.database());
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0][0] == std::to_string(reads));
+  CHECK(rows[0][1] == std::to_string(reads));
+  server.restart();
+  HttpPeer peer(server.backend_port());
+  CHECK((peer.get("/images/slow").body == image));
+}
+
+}  // namespace
+}  // namespace imgcached::e2e
