@@ -49,8 +49,12 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
   };
   app.set_help_flag("--help", "print this and exit");
   app.set_version_flag("--version", std::string("imgcached ") + version, "print it and exit");
-  app.set_config("--config", "", "a TOML file of these settings, such as `listen = \"...\"`")
-      ->envname("IMGCACHED_CONFIG");
+  // CLI11 reads the file before it looks into the environment: the name found there has to be
+  // the default. "Required" makes a missing file an error, as one named by the flag is.
+  const char* const variable = std::getenv("IMGCACHED_CONFIG");
+  const std::string file = variable ? variable : "";
+  app.set_config("--config", file, "a TOML file of these settings, such as `listen = \"...\"`",
+                 !file.empty());
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.config_formatter(std::make_shared<FileBelowEnvironment>());
 

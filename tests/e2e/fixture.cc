@@ -62,11 +62,6 @@ std::string contents(const std::string& path) {
   return text.str();
 }
 
-// build/tests/e2e stands beside build/imgcached's directory.
-std::string program_path() {
-  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "imgcached";
-}
-
 std::vector<char*> null_terminated(std::vector<std::string>& strings) {
   std::vector<char*> pointers;
   pointers.reserve(strings.size() + 1);
@@ -341,6 +336,11 @@ void Server::restart() {
     CHECK_MESSAGE(status == 0, "imgcached did not drain cleanly; its log:\n" << log());
   }
   start();
+}
+
+// build/tests/e2e stands beside build/imgcached's directory.
+std::string program_path() {
+  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "imgcached";
 }
 
 Outcome run_imgcached(const std::vector<std::string>& flags) {

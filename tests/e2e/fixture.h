@@ -156,6 +156,9 @@ class Server {
   std::uint16_t cache_port_ = 0;
 };
 
+// The program of this build.
+std::string program_path();
+
 // Runs imgcached to its end, for what it says about its flags and settings.
 struct Outcome {
   int status;

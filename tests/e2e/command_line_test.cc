@@ -1,0 +1,243 @@
+// The command line: settings, where they come from, and what is said of bad ones.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "tests/e2e/fixture.h"
+#include "tests/e2e/http_peer.h"
+#include "tests/e2e/test_images.h"
+
+namespace imgcached::e2e {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+// Enough to start, on free ports, in a fresh directory.
+class Settings {
+ public:
+  Settings() : database_(Database::shared().create()) {}
+
+  Arguments with(const Arguments& more) const {
+    Arguments all{"--listen",    "127.0.0.1:0", "--cache-listen", "127.0.0.1:0",
+                  "--images",    images(),      "--db-socket",    Database::shared().socket(),
+                  "--db-user",   "root",        "--db-name",      database_,
+                  "--log-level", "error"};
+    for (std::size_t i = 0; i < more.size(); i += 2) {
+      const auto given = std::find(all.begin(), all.end(), more[i]);
+      if (given == all.end()) {
+        all.insert(all.end(), {more[i], more[i + 1]});
+      } else {
+        given[1] = more[i + 1];
+      }
+    }
+    return all;
+  }
+  std::string images() const { return path("images"); }
+  std::string path(const std::string& name) const { return directory_.path() + "/" + name; }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name)) << text;
+    return path(name);
+  }
+  const std::string& database() const { return database_; }
+
+ private:
+  ScratchDirectory directory_;
+  std::string database_;
+};
+
+// One line on standard error, where the log goes too, that names the culprit;
+// nothing on standard output.
+void check_refused(const Outcome& outcome, int status, std::string_view culprit) {
+  CAPTURE(outcome.errors);
+  CHECK(outcome.status == status);
+  CHECK(outcome.output.empty());
+  CHECK(outcome.errors.starts_with("imgcached: "));
+  CHECK(std::count(outcome.errors.begin(), outcome.errors.end(), '\n') == 1);
+  CHECK(outcome.errors.ends_with('\n'));
+  CHECK(outcome.errors.find(culprit) != std::string::npos);
+}
+
+// What imgcached says with these variables in its environment.
+Outcome run_in(const Arguments& environment, const Arguments& flags) {
+  const ScratchDirectory scratch;
+  const std::string errors = scratch.path() + "/errors";
+  Arguments command{"env"};
+  command.insert(command.end(), environment.begin(), environment.end());
+  command.push_back(program_path());
+  command.insert(command.end(), flags.begin(), flags.end());
+  Process process(command, errors);
+  std::string output = process.read_all();
+  const int status = process.wait();
+  std::ifstream file(errors);
+  return {status, std::move(output), {std::istreambuf_iterator<char>(file), {}}};
+}
+
+TEST_CASE("command line: --help and --version print and exit 0") {
+  const Outcome help = run_imgcached({"--help"});
+  CHECK(help.status == 0);
+  CHECK(help.errors.empty());
+  for (const char* flag :
+       {"--role", "--listen", "--cache-listen", "--cache-url", "--images", "--db-socket",
+        "--db-host", "--db-port", "--db-user", "--db-password-file", "--db-name", "--max-upload",
+        "--durability", "--log-level", "--access-log", "--config", "--version"}) {
+    CHECK_MESSAGE(help.output.find(flag) != std::string::npos, flag);
+  }
+  const Outcome version = run_imgcached({"--version"});
+  CHECK(version.status == 0);
+  CHECK(version.output.starts_with("imgcached "));
+  CHECK(std::count(version.output.begin(), version.output.end(), '\n') == 1);
+}
+
+TEST_CASE("command line: a bad flag or setting is one line that names it, exit 2") {
+  const Settings settings;
+  check_refused(run_imgcached({"--frobnicate"}), 2, "--frobnicate");
+  check_refused(run_imgcached({"serve"}), 2, "serve");
+  check_refused(run_imgcached({"--listen"}), 2, "--listen");
+  struct Case {
+    const char *flag, *value;
+  };
+  for (const Case& c :
+       {Case{"--role", "both"}, Case{"--listen", "5000"}, Case{"--listen", "127.0.0.1:99999"},
+        Case{"--listen", "127.0.0.1:x"}, Case{"--cache-listen", ":5001"},
+        Case{"--max-upload", "lots"}, Case{"--max-upload", "0"}, Case{"--max-upload", "-1"},
+        Case{"--max-upload", "10TiB"}, Case{"--durability", "some"}, Case{"--log-level", "loud"},
+        Case{"--db-port", "99999"}, Case{"--db-port", "x"}, Case{"--db-name", ""},
+        Case{"--images", ""}, Case{"--db-password-file", "/nonexistent/password"}}) {
+    INFO(std::string(c.flag), " ", std::string(c.value));
+    check_refused(run_imgcached(settings.with({c.flag, c.value})), 2, c.flag);
+  }
+  const char* missing = "/nonexistent/config.toml";
+  check_refused(run_imgcached(settings.with({"--config", missing})), 2, missing);
+  check_refused(run_in({std::string("IMGCACHED_CONFIG=") + missing}, settings.with({})), 2,
+                missing);
+}
+
+TEST_CASE("command line: --cache-url goes with --role backend, and only with it") {
+  const Settings settings;
+  check_refused(run_imgcached(settings.with({"--role", "backend"})), 2, "--cache-url");
+  const char* url = "http://127.0.0.1:1";
+  check_refused(run_imgcached(settings.with({"--cache-url", url})), 2, "--cache-url");
+  check_refused(run_imgcached(settings.with({"--role", "cache", "--cache-url", url})), 2,
+                "--cache-url");
+  for (const char* bad : {"127.0.0.1:5001", "https://127.0.0.1:5001", "http://127.0.0.1",
+                          "http://127.0.0.1:5001/cache", "http://"}) {
+    INFO(std::string(bad));
+    check_refused(run_imgcached(settings.with({"--role", "backend", "--cache-url", bad})), 2,
+                  "--cache-url");
+  }
+}
+
+TEST_CASE("command line: a database is named by socket or by host, not by both, nor by neither") {
+  const Settings settings;
+  check_refused(run_imgcached({"--listen", "127.0.0.1:0"}), 2, "--db-socket");
+  check_refused(run_imgcached(settings.with({"--db-host", "127.0.0.1"})), 2, "--db-host");
+}
+
+TEST_CASE("command line: a taken port is one line that names it, exit 1 or 2") {
+  const Server server;
+  const Settings settings;
+  for (const auto& [flag, port] : {std::pair("--listen", server.backend_port()),
+                                   std::pair("--cache-listen", server.cache_port()),
+                                   std::pair("--listen", server.cache_port())}) {
+    const std::string address = "127.0.0.1:" + std::to_string(port);
+    check_refused(run_imgcached(settings.with({flag, address})), 1, address);
+  }
+}
+
+TEST_CASE("command line: an image directory that another one holds is refused") {
+  const Server server;
+  check_refused(run_imgcached(Settings().with({"--images", server.images_directory()})), 1,
+                server.images_directory());
+}
+
+TEST_CASE("command line: a directory that is a file is refused") {
+  const Settings settings;
+  const std::string file = settings.write("file", "");
+  check_refused(run_imgcached(settings.with({"--images", file})), 1, file);
+  check_refused(run_imgcached(settings.with({"--images", file + "/below"})), 1, file);
+}
+
+TEST_CASE("command line: a database that is not there is one line that names it, exit 1") {
+  const Settings settings;
+  const std::string socket = settings.path("no.sock");
+  check_refused(run_imgcached(settings.with({"--db-socket", socket})), 1, socket);
+}
+
+TEST_CASE("command line: a database that refuses the password is one line, exit 1 or 2") {
+  const Settings settings;
+  Database& database = Database::shared();
+  database.query("CREATE OR REPLACE USER guarded@localhost IDENTIFIED BY 'right'");
+  database.query("GRANT ALL ON " + settings.database() + ".* TO guarded@localhost");
+  const auto run = [&](const std::string& password) {
+    return settings.with(
+        {"--db-user", "guarded", "--db-password-file", settings.write("password", password)});
+  };
+  const Outcome refused = run_imgcached(run("wrong\n"));
+  check_refused(refused, refused.status == 1 ? 1 : 2, "guarded");
+  CHECK(refused.errors.find("wrong") == std::string::npos);
+
+  Arguments command = run("right\n");
+  command.insert(command.begin(), program_path());
+  Process process(command, settings.path("log"));
+  CHECK(process.read_line().value_or("").starts_with("imgcached ready "));
+  process.signal(SIGTERM);
+  CHECK(process.wait() == 0);
+}
+
+TEST_CASE("command line: a flag beats the environment, which beats the file") {
+  const Settings settings;
+  const std::string file = settings.write("config.toml", "role = \"of-the-file\"\n");
+  const auto in_force = [&](const Arguments& environment, const Arguments& flags) {
+    const Outcome outcome = run_in(environment, flags);
+    check_refused(outcome, 2, "--role");
+    const std::size_t at = outcome.errors.find("of-the-");
+    REQUIRE(at != std::string::npos);
+    return outcome.errors.substr(at + 7, outcome.errors.find('"', at) - at - 7);
+  };
+  const std::string variable = "IMGCACHED_ROLE=of-the-environment";
+  CHECK(in_force({}, {"--config", file}) == "file");
+  CHECK(in_force({"IMGCACHED_CONFIG=" + file}, {}) == "file");
+  CHECK(in_force({variable}, {}) == "environment");
+  CHECK(in_force({variable}, {"--config", file}) == "environment");
+  CHECK(in_force({variable}, {"--config", file, "--role", "of-the-flag"}) == "flag");
+  CHECK(in_force({}, {"--config", file, "--role", "of-the-flag"}) == "flag");
+}
+
+TEST_CASE("command line: a key in the file that is no setting is refused") {
+  const Settings settings;
+  const std::string file = settings.write("config.toml", "colour = \"blue\"\n");
+  check_refused(run_imgcached(settings.with({"--config", file})), 2, "colour");
+}
+
+TEST_CASE("command line: every setting may come from the environment and from the file") {
+  const Settings settings;
+  const std::string file =
+      settings.write("config.toml",
+                     "listen = \"127.0.0.1:0\"\ncache-listen = \"127.0.0.1:0\"\n"
+                     "db-user = \"root\"\ndurability = \"none\"\naccess-log = true\n"
+                     "max-upload = \"1KiB\"\n");
+  Process process(
+      {"env", "IMGCACHED_CONFIG=" + file, "IMGCACHED_IMAGES=" + settings.images(),
+       "IMGCACHED_DB_SOCKET=" + Database::shared().socket(),
+       "IMGCACHED_DB_NAME=" + settings.database(), "IMGCACHED_LOG_LEVEL=info", program_path()},
+      settings.path("log"));
+  const std::string ready = process.read_line().value_or("");
+  REQUIRE(ready.starts_with("imgcached ready backend=127.0.0.1:"));
+  const std::size_t cache = ready.find(" cache=127.0.0.1:");
+  REQUIRE(cache != std::string::npos);
+  HttpPeer backend(static_cast<std::uint16_t>(std::stoi(ready.substr(34, cache - 34))));
+  CHECK(backend.request("PUT", "/images/cat", {}, png(1024, 1)).status == 201);
+  CHECK(backend.request("PUT", "/images/dog", {}, png(1025, 1)).status == 413);
+  backend.disconnect();
+  process.signal(SIGINT);
+  CHECK(process.wait() == 0);
+  CHECK(process.read_all().empty());  // the ready line is all it prints
+  std::ifstream log(settings.path("log"));
+  const std::string text{std::istreambuf_iterator<char>(log), {}};
+  CHECK(text.find("target=/images/cat status=201") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace imgcached::e2e
