@@ -12,20 +12,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::unique_ptr<Server> start_cache(Deployment::Kind kind) {
+std::vector<std::string> flags(std::size_t image_bytes_max) {
+  return {"--max-upload", std::to_string(image_bytes_max), "--durability", "none"};
+}
+
+std::unique_ptr<Server> start_cache(Deployment::Kind kind, std::size_t image_bytes_max) {
   Server::Options options;
   if (kind == Deployment::Kind::two_processes) options.role = Server::Role::cache;
-  options.flags = {"--max-upload", std::to_string(Deployment::upload_bytes_max), "--durability",
-                   "none"};
+  options.flags = flags(image_bytes_max);
   return std::make_unique<Server>(options);
 }
 
-std::unique_ptr<Server> start_backend(Deployment::Kind kind, const Server& cache) {
+std::unique_ptr<Server> start_backend(Deployment::Kind kind, const Server& cache,
+                                      std::size_t image_bytes_max) {
   if (kind == Deployment::Kind::one_process) return nullptr;
   Server::Options options;
   options.role = Server::Role::backend;
-  options.flags = {"--max-upload", std::to_string(Deployment::upload_bytes_max), "--durability",
-                   "none"};
+  options.flags = flags(image_bytes_max);
   options.cache_url = cache.cache_url();
   options.database = cache.database();
   return std::make_unique<Server>(options);
@@ -36,11 +39,12 @@ std::array<Deployment*, 2> shared_deployments{};
 
 }  // namespace
 
-Deployment::Deployment(Kind kind) : Deployment(start_cache(kind), kind) {}
+Deployment::Deployment(Kind kind, std::size_t image_bytes_max)
+    : Deployment(start_cache(kind, image_bytes_max), kind, image_bytes_max) {}
 
-Deployment::Deployment(std::unique_ptr<Server> cache_server, Kind kind)
+Deployment::Deployment(std::unique_ptr<Server> cache_server, Kind kind, std::size_t image_bytes_max)
     : backend(0), cache(cache_server->cache_port()), cache_server_(std::move(cache_server)) {
-  backend_server_ = start_backend(kind, *cache_server_);
+  backend_server_ = start_backend(kind, *cache_server_, image_bytes_max);
   backend = HttpPeer(backend_server().backend_port());
 }
 
@@ -114,8 +118,10 @@ Keys Deployment::cached_keys() {
 
 std::vector<std::string> Deployment::files() {
   std::vector<std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(backend_server().images_directory())) {
-    if (entry.is_regular_file() && entry.path().filename() != "lock") files.push_back(entry.path());
+  const fs::path root = backend_server().images_directory();
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    if (entry.is_regular_file() && entry.path().parent_path() != root)
+      files.push_back(entry.path());
   }
   return files;
 }

@@ -37,7 +37,7 @@ class Deployment {
   // before they are whole.
   static constexpr std::size_t upload_bytes_max = 300 * 1024;
 
-  explicit Deployment(Kind kind);
+  explicit Deployment(Kind kind, std::size_t image_bytes_max = upload_bytes_max);
 
   static Deployment& shared(Kind kind);
   // Ends the shared ones, which checks that they drain cleanly. Without it they
@@ -65,12 +65,12 @@ class Deployment {
   std::int64_t stat(std::string_view name);
   // What is cached now, sorted.
   Keys cached_keys();
-  // Everything under the image directory but the lock, unfinished uploads too.
+  // The images' files, those of unfinished uploads too.
   std::vector<std::string> files();
   Database::Rows query(const std::string& sql);
 
  private:
-  Deployment(std::unique_ptr<Server> cache_server, Kind kind);
+  Deployment(std::unique_ptr<Server> cache_server, Kind kind, std::size_t image_bytes_max);
 
   std::unique_ptr<Server> cache_server_;  // both services in one process
   std::unique_ptr<Server> backend_server_;
@@ -80,10 +80,12 @@ class Deployment {
 std::string path_of(std::string_view prefix, std::string_view key);
 
 struct OneProcess {
-  static Deployment& deployment() { return Deployment::shared(Deployment::Kind::one_process); }
+  static constexpr auto kind = Deployment::Kind::one_process;
+  static Deployment& deployment() { return Deployment::shared(kind); }
 };
 struct TwoProcesses {
-  static Deployment& deployment() { return Deployment::shared(Deployment::Kind::two_processes); }
+  static constexpr auto kind = Deployment::Kind::two_processes;
+  static Deployment& deployment() { return Deployment::shared(kind); }
 };
 
 #define DEPLOYED_TEST_CASE(name) TEST_CASE_TEMPLATE(name, Where, OneProcess, TwoProcesses)

@@ -1,0 +1,363 @@
+// The pages of port 5000 as a browser without JavaScript, or a script, uses them.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "http/base64.h"
+#include "http/url.h"
+#include "tests/e2e/deployment.h"
+#include "tests/e2e/test_images.h"
+
+namespace imgcached::e2e {
+namespace {
+
+constexpr const char* all_pages[] = {
+    "/", "/image", "/upload_image", "/keys_list", "/cache_properties", "/cache_stats"};
+
+void check_html(const Reply& reply, int status = 200) {
+  CHECK(reply.status == status);
+  CHECK(reply.header("Content-Type") == "text/html; charset=utf-8");
+  CHECK(reply.header("X-Content-Type-Options") == "nosniff");
+  CHECK(reply.header("X-Frame-Options") == "DENY");
+  CHECK(reply.header("Content-Security-Policy").find("default-src 'self'") != std::string::npos);
+  CHECK(reply.body.starts_with("<!doctype html>"));
+  CHECK(reply.body.ends_with("</html>\n"));
+  CHECK_FALSE(reply.body_has("{{"));
+}
+
+// The href of every link that contains `part`, unescaped.
+std::vector<std::string> links(const Reply& page, std::string_view part) {
+  std::vector<std::string> found;
+  for (std::size_t at = 0; (at = page.body.find("href=\"", at)) != std::string::npos;) {
+    at += 6;
+    std::string url = page.body.substr(at, page.body.find('"', at) - at);
+    for (std::size_t i; (i = url.find("&amp;")) != std::string::npos;) url.replace(i, 5, "&");
+    if (url.find(part) != std::string::npos) found.push_back(url);
+  }
+  return found;
+}
+
+DEPLOYED_TEST_CASE("pages: all six are there, linked to each other, by GET and HEAD") {
+  Deployment& it = Where::deployment();
+  for (const char* path : all_pages) {
+    CAPTURE(path);
+    const Reply page = it.backend.get(path);
+    check_html(page);
+    for (const char* other : all_pages) CHECK(page.body_has(std::string("href=\"") + other + "\""));
+    const Reply head = it.backend.request("HEAD", path);
+    CHECK(head.status == 200);
+    CHECK(head.body.empty());
+  }
+}
+
+DEPLOYED_TEST_CASE("pages: what they refer to under /static is there, with ETag and 304") {
+  Deployment& it = Where::deployment();
+  std::set<std::string> files;
+  for (const char* path : all_pages) {
+    const Reply page = it.backend.get(path);
+    for (std::size_t at = 0; (at = page.body.find("\"/static/", at)) != std::string::npos; ++at)
+      files.insert(page.body.substr(at + 1, page.body.find('"', at + 1) - at - 1));
+  }
+  CHECK(files.size() >= 5);
+  for (const std::string& file : files) {
+    CAPTURE(file);
+    const Reply reply = it.backend.get(file);
+    CHECK(reply.status == 200);
+    CHECK_FALSE(reply.body.empty());
+    const std::string type = reply.header("Content-Type");
+    if (file.ends_with(".css")) CHECK(type.starts_with("text/css"));
+    if (file.ends_with(".js")) CHECK(type.starts_with("text/javascript"));
+    if (file.ends_with(".svg")) CHECK(type.starts_with("image/svg+xml"));
+    http::Headers headers;
+    headers.add("If-None-Match", reply.header("ETag"));
+    CHECK(it.backend.get(file, headers).status == 304);
+  }
+  for (const char* path : {"/static/", "/static/nothing.css", "/static/../Makefile",
+                           "/static/%2e%2e/%2e%2e/Makefile", "/static//etc/passwd"}) {
+    CHECK(it.backend.get(path).status == 404);
+  }
+}
+
+DEPLOYED_TEST_CASE("pages: an unknown one is an HTML 404 that leads on") {
+  Deployment& it = Where::deployment();
+  for (const char* path : {"/nothing", "/image/", "/index.html", "/%3Cscript%3E"}) {
+    CAPTURE(path);
+    const Reply page = it.backend.get(path);
+    check_html(page, 404);
+    CHECK(page.body_has("404"));
+    CHECK(page.body_has("href=\"/\""));
+    CHECK_FALSE(page.body_has("<script>"));
+  }
+  const Reply not_allowed = it.backend.request("DELETE", "/keys_list");
+  check_html(not_allowed, 405);
+  CHECK(not_allowed.header("Allow") == "GET, HEAD, POST");
+}
+
+DEPLOYED_TEST_CASE("pages: a failure of ours is an HTML page that says what to do") {
+  Deployment& it = Where::deployment();
+  it.query("RENAME TABLE images TO elsewhere");
+  const Reply page = it.backend.get("/keys_list");
+  const Reply call = it.backend.post("/api/list_keys");
+  it.query("RENAME TABLE elsewhere TO images");
+  check_html(page, page.status);
+  CHECK((page.status == 500 || page.status == 503));
+  CHECK(page.body_has("log says"));
+  CHECK(page.body_has("href=\"/\""));
+  CHECK(call.status == page.status);
+  CHECK(call.header("Content-Type") == "application/json");
+  CHECK(it.backend.get("/keys_list").status == 200);
+}
+
+DEPLOYED_TEST_CASE("pages: the image page says miss, then hit, with type and size") {
+  Deployment& it = Where::deployment();
+  const std::string image = png(54'321, 1);
+  it.upload("page-image", image);
+  const Reply miss = it.backend.get("/image?key_value=page-image");
+  const Reply hit = it.backend.get("/image?key=page-image");
+  for (const Reply& page : {miss, hit}) {
+    check_html(page);
+    CHECK(page.body_has("page-image"));
+    CHECK(page.body_has("image/png"));
+    CHECK(page.body_has("54,321 bytes"));
+    CHECK(page.body_has("data:image/png;base64," + http::base64::encode(image)));
+    CHECK(page.body_has("href=\"/images/page-image\""));
+  }
+  CHECK(miss.body_has(">miss<"));
+  CHECK_FALSE(miss.body_has(">hit<"));
+  CHECK(hit.body_has(">hit<"));
+  CHECK_FALSE(hit.body_has(">miss<"));
+}
+
+DEPLOYED_TEST_CASE("pages: the image form takes urlencoded and multipart bodies") {
+  Deployment& it = Where::deployment();
+  it.upload("form & key", png(300, 2));
+  for (const char* field : {"key_value", "key"}) {
+    const Reply urlencoded_form = it.backend.post("/image", urlencoded({{field, "form & key"}}));
+    CHECK(urlencoded_form.status == 200);
+    CHECK(urlencoded_form.body_has("form &amp; key"));
+    const Reply multipart_form = it.backend.post("/image", Multipart().field(field, "form & key"));
+    CHECK(multipart_form.status == 200);
+    CHECK(multipart_form.body_has("image/png"));
+  }
+}
+
+DEPLOYED_TEST_CASE("pages: an unknown key is a 404 with the form kept and an offer to upload") {
+  Deployment& it = Where::deployment();
+  const Reply page = it.backend.post("/image", urlencoded({{"key_value", "page nobody"}}));
+  check_html(page, 404);
+  CHECK(page.body_has("name=\"key_value\" value=\"page nobody\""));
+  CHECK(page.body_has("href=\"/upload_image?key=page%20nobody\""));
+  CHECK(it.backend.get("/upload_image?key=page%20nobody").body_has("value=\"page nobody\""));
+}
+
+DEPLOYED_TEST_CASE(
+    "pages: an upload by form is stored and says so, a second one that it replaced") {
+  Deployment& it = Where::deployment();
+  const std::string first = png(2000, 3);
+  const std::string second = png(3000, 4);
+  const Reply stored =
+      it.backend.post("/upload_image", Multipart().field("key", "page upload").file("file", first));
+  check_html(stored);
+  CHECK(stored.body_has("Stored"));
+  CHECK(stored.body_has("href=\"/image?key_value=page%20upload\""));
+  CHECK(it.read("page upload") == first);
+  const Reply replaced = it.backend.post(
+      "/upload_image", Multipart().file("file", second).field("key", "page upload"));
+  CHECK(replaced.status == 200);
+  CHECK(replaced.body_has("Replaced"));
+  CHECK(it.read("page upload") == second);
+}
+
+DEPLOYED_TEST_CASE(
+    "pages: a refused upload shows the form again, the key kept, the reason beside") {
+  Deployment& it = Where::deployment();
+  const std::string image = png(300, 5);
+  const Reply no_image = it.backend.post(
+      "/upload_image", Multipart().field("key", "page refused").file("file", "text"));
+  check_html(no_image, 415);
+  CHECK(no_image.body_has("name=\"key\" value=\"page refused\""));
+  CHECK(no_image.body_has("WebP"));
+  check_html(it.backend.post("/upload_image", Multipart().field("key", "page refused")), 400);
+  check_html(it.backend.post("/upload_image", Multipart().file("file", image)), 400);
+  check_html(it.backend.post("/upload_image", urlencoded({{"key", "page refused"}})), 400);
+  const Reply bad_key = it.backend.post(
+      "/upload_image", Multipart().field("key", std::string(256, 'k')).file("file", image));
+  check_html(bad_key, 400);
+  CHECK(bad_key.body_has("255"));
+  CHECK(it.keys("page refused").empty());
+}
+
+DEPLOYED_TEST_CASE("pages: an image is deleted by its page's form") {
+  Deployment& it = Where::deployment();
+  it.upload("page delete", png(300, 6));
+  const Reply page = it.backend.get("/image?key_value=page%20delete");
+  CHECK(page.body_has("action=\"/delete_image\""));
+  CHECK(page.body_has("name=\"key\" value=\"page delete\""));
+  const Reply deleted = it.backend.post("/delete_image", urlencoded({{"key", "page delete"}}));
+  check_html(deleted);
+  CHECK(deleted.body_has("page delete"));
+  CHECK(it.keys("page delete").empty());
+  check_html(it.backend.post("/delete_image", urlencoded({{"key", "page delete"}})), 404);
+  check_html(it.backend.get("/delete_image"), 405);
+}
+
+DEPLOYED_TEST_CASE("pages: the keys page is paged and links each key to its image, each once") {
+  Deployment& it = Where::deployment();
+  it.backend.post("/api/delete_all");
+  CHECK(links(it.backend.get("/keys_list"), "/image?").empty());
+  std::set<std::string> expected;
+  for (int i = 0; i < 120; ++i) {
+    const std::string key = "paged & key/" + std::to_string(1000 + i);
+    it.upload(key, png(200, 7));
+    expected.insert("/image?key_value=" + http::percent_encode(key));
+  }
+  for (const std::string start : {"/keys_list", "/keys_list?prefix=paged%20%26"}) {
+    CAPTURE(start);
+    std::set<std::string> seen;
+    std::string url = start;
+    int pages = 0;
+    while (!url.empty()) {
+      const Reply page = it.backend.get(url);
+      check_html(page);
+      const std::vector<std::string> keys = links(page, "/image?");
+      CHECK(keys.size() <= 50);
+      CHECK(std::is_sorted(keys.begin(), keys.end()));
+      seen.insert(keys.begin(), keys.end());
+      ++pages;
+      const std::vector<std::string> next = links(page, "after=");
+      CHECK(next.size() <= 1);
+      url = next.empty() ? "" : next.front();
+    }
+    CHECK(pages == 3);
+    CHECK(seen == expected);
+  }
+  const Reply image = it.backend.get(*expected.begin());
+  CHECK(image.status == 200);
+  CHECK(image.body_has("paged &amp; key/1000"));
+  CHECK(links(it.backend.get("/keys_list?prefix=paged%20%26%20key/1007"), "/image?").size() == 1);
+  CHECK(
+      links(it.backend.post("/keys_list", urlencoded({{"prefix", "nothing"}})), "/image?").empty());
+  it.backend.post("/api/delete_all");
+}
+
+DEPLOYED_TEST_CASE("bug: a <script> in a key is carried out by a page") {
+  Deployment& it = Where::deployment();
+  const std::string key = "<script>alert('1')</script>\"><img src=x onerror=alert(1)>{{key}}&";
+  const std::string escaped = http::percent_encode(key);
+  const std::string image = png(300, 8);
+  const auto check_escaped = [&](const Reply& page, bool shows_key = true) {
+    CAPTURE(page.body);
+    CHECK_FALSE(page.body_has("<script>alert"));
+    CHECK_FALSE(page.body_has("<img src=x"));
+    CHECK_FALSE(page.body_has("onerror=alert(1)>"));
+    if (shows_key) CHECK(page.body_has("&lt;script&gt;"));
+  };
+  check_escaped(it.backend.get("/image?key_value=" + escaped));  // not there
+  check_escaped(it.backend.get("/upload_image?key=" + escaped));
+  check_escaped(
+      it.backend.post("/upload_image", Multipart().field("key", key).file("file", "no image")));
+  check_escaped(
+      it.backend.post("/upload_image", Multipart().field("key", key).file("file", image)));
+  check_escaped(it.backend.get("/image?key_value=" + escaped));
+  check_escaped(it.backend.get("/keys_list"));
+  check_escaped(it.backend.get("/keys_list?prefix=" + escaped));
+  check_escaped(it.backend.get("/keys_list?prefix=" + escaped + "x"));
+  check_escaped(it.backend.get("/keys_list?after=" + escaped), false);
+  check_escaped(it.backend.post("/delete_image", urlencoded({{"key", key}})));
+  check_escaped(it.backend.post("/cache_properties",
+                                urlencoded({{"max_capacity", key}, {"replacement_policy", key}})));
+  for (const char* path : {"/", "/cache_properties", "/cache_stats"})
+    check_escaped(it.backend.get(path), false);
+  check_escaped(it.backend.get("/" + escaped), false);
+}
+
+DEPLOYED_TEST_CASE("pages: cache properties are changed by the form and shown in force") {
+  Deployment& it = Where::deployment();
+  for (const Content& form :
+       {urlencoded({{"max_capacity", "8"}, {"replacement_policy", "Random Replacement"}}),
+        Content(Multipart()
+                    .field("max_capacity", "8")
+                    .field("replacement_policy", "Random Replacement"))}) {
+    it.configure("100");
+    const Reply saved = it.backend.post("/cache_properties", form);
+    check_html(saved);
+    CHECK(saved.body_has("Saved"));
+    CHECK(it.stat("capacity_bytes") == 8 * 1'048'576);
+  }
+  const Reply page = it.backend.get("/cache_properties");
+  CHECK(page.body_has("name=\"max_capacity\""));
+  CHECK(page.body_has("value=\"8\""));
+  CHECK(page.body_has("value=\"Random Replacement\" selected"));
+  CHECK(page.body_has("8.0 MB"));
+  // Every name of a policy, and either field alone.
+  struct Case {
+    const char *policy, *in_force;
+  };
+  for (const Case& c :
+       {Case{"Least Recently Used", "Least Recently Used"}, Case{"RR", "Random Replacement"},
+        Case{"LRU", "Least Recently Used"}, Case{"random", "Random Replacement"},
+        Case{"lru", "Least Recently Used"}, Case{"Random Replacement", "Random Replacement"}}) {
+    CHECK(it.backend.post("/cache_properties", urlencoded({{"replacement_policy", c.policy}}))
+              .status == 200);
+    CHECK(it.cache.get("/stats").body_has(std::string("\"replacement\":\"") + c.in_force + "\""));
+    CHECK(it.stat("capacity_bytes") == 8 * 1'048'576);
+  }
+  CHECK(it.backend.post("/cache_properties", urlencoded({{"max_capacity", "9"}})).status == 200);
+  CHECK(it.stat("capacity_bytes") == 9 * 1'048'576);
+  it.configure("100");
+}
+
+DEPLOYED_TEST_CASE("pages: a bad capacity or policy keeps the value, says why, changes nothing") {
+  Deployment& it = Where::deployment();
+  it.configure("100");
+  const Database::Rows rows = it.query("SELECT COUNT(*) FROM cache_properties");
+  for (const char* capacity : {"-1", "abc", "1e9", "1.5", "", "0x10", "10 MB", "+5", "999999999",
+                               "99999999999999999999999999"}) {
+    CAPTURE(capacity);
+    const Reply page =
+        it.backend.post("/cache_properties",
+                        urlencoded({{"max_capacity", capacity}, {"replacement_policy", "RR"}}));
+    check_html(page, 400);
+    CHECK(page.body_has(std::string("value=\"") + capacity + "\""));
+    CHECK(page.body_has("id=\"max_capacity-error\""));
+    CHECK((page.body_has("whole number of MB") || page.body_has("MB of memory")));
+  }
+  const Reply policy = it.backend.post(
+      "/cache_properties", urlencoded({{"max_capacity", "5"}, {"replacement_policy", "FIFO"}}));
+  check_html(policy, 400);
+  CHECK(policy.body_has("id=\"replacement_policy-error\""));
+  CHECK(policy.body_has("value=\"5\""));
+  check_html(it.backend.post("/cache_properties"), 400);
+  CHECK(it.query("SELECT COUNT(*) FROM cache_properties") == rows);
+  CHECK(it.stat("capacity_bytes") == 100 * 1'048'576);
+}
+
+DEPLOYED_TEST_CASE("pages: clear_cache with any value clears the cache and keeps the images") {
+  Deployment& it = Where::deployment();
+  const std::string image = png(300, 9);
+  for (const char* value : {"1", "clear", "", "false"}) {
+    CAPTURE(value);
+    it.upload("page-cleared", image);
+    it.read("page-cleared");
+    CHECK_FALSE(it.cached_keys().empty());
+    const Reply page = it.backend.post("/cache_properties", urlencoded({{"clear_cache", value}}));
+    check_html(page);
+    CHECK(page.body_has("was cleared"));
+    CHECK(it.cached_keys().empty());
+    CHECK(it.read("page-cleared") == image);
+  }
+}
+
+DEPLOYED_TEST_CASE("pages: the statistics page has five charts and a table without JavaScript") {
+  Deployment& it = Where::deployment();
+  const Reply page = it.backend.get("/cache_stats");
+  for (const char* series : {"items", "bytes", "requests", "hit_rate", "miss_rate"})
+    CHECK(page.body_has(std::string("data-series=\"") + series + "\""));
+  CHECK(page.body_has("<noscript>"));
+}
+
+END_OF_DEPLOYMENTS
+
+}  // namespace
+}  // namespace imgcached::e2e
