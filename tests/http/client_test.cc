@@ -245,6 +245,27 @@ TEST_CASE("beyond the bound of those who wait a request is refused") {
   CHECK(notes == std::vector<std::string>{"unavailable", "waited", "hello"});
 }
 
+TEST_CASE("a request that waits too long for a connection gives up, the others go on") {
+  ServerFixture fixture;
+  fixture.start();
+  Client::Limits limits;
+  limits.connections_max = 1;
+  limits.wait_timeout_ms = 20;
+  Client client(fixture.loop, fixture.server->address(), limits);
+  Gate gate;
+  std::vector<std::string> notes;
+  gate.spawn(ask_and_note(client, "/wait", notes));
+  gate.spawn(ask_and_note(client, "/hello", notes));
+  run_until(fixture.loop, [&] { return !notes.empty(); });
+  CHECK(notes == std::vector<std::string>{"unavailable"});
+  run_until(fixture.loop, [&] { return fixture.waiting.size() == 1; });
+  fixture.release();
+  run_until(fixture.loop, [&] { return gate.running() == 0; });
+  gate.spawn(ask_and_note(client, "/hello", notes));
+  run_until(fixture.loop, [&] { return gate.running() == 0; });
+  CHECK(notes == std::vector<std::string>{"unavailable", "waited", "hello"});
+}
+
 // For as long as it lives, no descriptor can be opened.
 class NoDescriptors {
  public:
