@@ -92,9 +92,9 @@ struct Load {
 // connection ends. Checks nothing by doctest, as it runs on a thread.
 class LoadClient {
  public:
-  LoadClient(Load& load, std::uint16_t port, std::uint64_t seed)
+  LoadClient(Load& load, std::uint16_t port, std::uint64_t seed, int key_count)
       : load_(load), peer_(port), random_(seed) {
-    for (int i = 0; i < 8; ++i)
+    for (int i = 0; i < key_count; ++i)
       keys_.push_back({std::to_string(seed) + "/" + std::to_string(i), {}, {}});
     peer_.connection();
   }
@@ -208,6 +208,7 @@ TEST_CASE("kill -9 under load loses nothing that was acknowledged and leaves no 
   constexpr int client_count = 6;
   constexpr int crashes = 2;
   const int uploads = upload_count();
+  const int key_count = std::max(8, uploads / 25);  // of each client
   const bool is_large = uploads > uploads_default;
   Server::Options options;
   options.flags = {"--durability", "strict"};
@@ -223,8 +224,8 @@ TEST_CASE("kill -9 under load loses nothing that was acknowledged and leaves no 
   for (int crash = 1; crash <= crashes; ++crash) {
     std::vector<std::thread> threads;
     for (int i = 0; i < client_count; ++i) {
-      clients.push_back(
-          std::make_unique<LoadClient>(load, server.backend_port(), seed + 100 * crash + i));
+      clients.push_back(std::make_unique<LoadClient>(load, server.backend_port(),
+                                                     seed + 100 * crash + i, key_count));
       threads.emplace_back(&LoadClient::run, clients.back().get());
     }
     eventually("enough uploads are acknowledged",
@@ -237,10 +238,10 @@ TEST_CASE("kill -9 under load loses nothing that was acknowledged and leaves no 
     clients.clear();
     check_after_crash(server, all);
     if (is_large) {
-      MESSAGE("crash " << crash << ": " << load.uploads << " uploads of " << load.bytes / 1'000'000
-                       << " MB, " << load.removals << " removals and " << load.reads
-                       << " reads acknowledged; " << files << " files before the restart, "
-                       << files_of(server).size() << " after it");
+      MESSAGE("crash " << crash << ": " << load.uploads.load() << " uploads of "
+                       << load.bytes / 1'000'000 << " MB, " << load.removals.load()
+                       << " removals and " << load.reads.load() << " reads acknowledged; " << files
+                       << " files before the restart, " << files_of(server).size() << " after it");
     }
   }
   CHECK(load.problems == Names());
