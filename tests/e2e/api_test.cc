@@ -215,6 +215,14 @@ DEPLOYED_TEST_CASE("api: an unknown call is a JSON 404") {
   check_failure(it.backend.get("/api"), 404);
 }
 
+DEPLOYED_TEST_CASE("api: a request whose head is over a limit is refused in JSON") {
+  Deployment& it = Where::deployment();
+  check_failure(it.backend.get("/api/key/" + std::string(20'000, 'k')), 414);
+  http::Headers headers;
+  headers.add("X-Large", std::string(100'000, 'x'));
+  check_failure(it.backend.get("/api/list_keys", headers), 431);
+}
+
 DEPLOYED_TEST_CASE("bug: a POST with a query string is served, and the query ignored") {
   Deployment& it = Where::deployment();
   const std::string image = png(300, 12);

@@ -129,6 +129,19 @@ TEST_CASE("command line: --cache-url goes with --role backend, and only with it"
   }
 }
 
+TEST_CASE("command line: each role serves its own port, and only that") {
+  const Server cache({.role = Server::Role::cache});
+  CHECK(cache.backend_port() == 0);
+  CHECK(HttpPeer(cache.cache_port()).get("/stats").status == 200);
+  CHECK(HttpPeer(cache.cache_port()).get("/api/list_keys").status == 404);
+  const Server backend({.role = Server::Role::backend,
+                        .cache_url = cache.cache_url() + "/",
+                        .database = cache.database()});
+  CHECK(backend.cache_port() == 0);
+  CHECK(HttpPeer(backend.backend_port()).get("/api/list_keys").status == 200);
+  CHECK(HttpPeer(backend.backend_port()).get("/clear_cache").status == 404);
+}
+
 TEST_CASE("command line: a database is named by socket or by host, not by both, nor by neither") {
   const Settings settings;
   check_refused(run_imgcached({"--listen", "127.0.0.1:0"}), 2, "--db-socket");

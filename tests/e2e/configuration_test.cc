@@ -16,7 +16,7 @@ Database::Rows properties(Deployment& it) {
 }
 
 DEPLOYED_TEST_CASE("bug: the configuration does not survive a restart") {
-  Deployment it(Where::kind);
+  Deployment& it = Where::deployment();  // nobody has configured it yet
   CHECK(it.stat("capacity_bytes") == 100 * mb);
   it.configure("3", "Random Replacement");
   CHECK(it.stat("capacity_bytes") == 3 * mb);
@@ -27,7 +27,8 @@ DEPLOYED_TEST_CASE("bug: the configuration does not survive a restart") {
 }
 
 DEPLOYED_TEST_CASE("configuration: every change adds a row, and the newest is in force") {
-  Deployment it(Where::kind);
+  Deployment& it = Where::deployment();
+  it.query("DELETE FROM cache_properties");
   it.configure("5", "lru");
   it.configure("6", "RR");
   it.configure("5", "Least Recently Used");
@@ -38,7 +39,8 @@ DEPLOYED_TEST_CASE("configuration: every change adds a row, and the newest is in
 }
 
 DEPLOYED_TEST_CASE("bug: lowering the capacity evicts nothing") {
-  Deployment it(Where::kind);
+  Deployment& it = Where::deployment();
+  it.configure("100");
   for (int i = 0; i < 8; ++i) {
     it.upload("low-" + std::to_string(i), png(250'000, 1));
     it.read("low-" + std::to_string(i));
@@ -51,7 +53,7 @@ DEPLOYED_TEST_CASE("bug: lowering the capacity evicts nothing") {
 }
 
 DEPLOYED_TEST_CASE("bug: capacity 0 is refused") {
-  Deployment it(Where::kind);
+  Deployment& it = Where::deployment();
   const std::string image = png(1000, 2);
   it.upload("zero", image);
   it.read("zero");
@@ -69,7 +71,7 @@ DEPLOYED_TEST_CASE("bug: capacity 0 is refused") {
   CHECK(it.cache.get("/get_from_memcache?key=zero").body == "Key Not Found");
   CHECK(it.cache.post("/put_into_memcache", json_content(R"({"zero":"AAAA"})")).status == 200);
   CHECK(it.cached_keys().empty());
-  it.configure("1");
+  it.configure("100");
   CHECK(it.read_outcome("zero") == "miss");
   CHECK(it.read_outcome("zero") == "hit");
 }
