@@ -282,7 +282,7 @@ class NoDescriptors {
 
 // Each request used to pass the turn on from within its predecessor's stack.
 TEST_CASE("a long queue of requests that fail at once does not grow the stack") {
-  constexpr std::size_t requests = 20'000;
+  constexpr std::size_t requests = 60'000;
   net::Loop loop;
   {
     Script silent(loop, {""}, Script::Then::stay);
@@ -290,6 +290,7 @@ TEST_CASE("a long queue of requests that fail at once does not grow the stack") 
     limits.connection.response_timeout_ms = 50;
     limits.connections_max = 1;
     limits.waiting_max = requests;
+    limits.wait_timeout_ms = 60'000;
     Client client(loop, silent.address, limits);
     Gate gate;
     std::vector<std::string> notes;
