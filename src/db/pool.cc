@@ -6,6 +6,16 @@
 #include "base/log.h"
 
 namespace imgcached::db {
+namespace {
+
+// Where the database is and what it said is for the log, not for clients.
+Error for_client(Error error) {
+  if (error.code != Errc::unavailable) return error;
+  log::debug("statement_failed reason=\"{}\"", error.message);
+  return Error{Errc::unavailable, "the database is not available; try again in a moment"};
+}
+
+}  // namespace
 
 Pool::Pool(net::Loop& loop, Settings settings, PoolLimits limits)
     : loop_(loop), settings_(std::move(settings)), limits_(limits) {}
@@ -17,7 +27,7 @@ Task<Result<QueryResult>> Pool::execute(std::string sql, std::vector<Value> para
     if (!connection) {
       Task<Result<std::unique_ptr<Connection>>> waiting = wait_in_line();
       Result<std::unique_ptr<Connection>> waited = co_await std::move(waiting);
-      if (!waited) co_return std::move(waited).error();
+      if (!waited) co_return for_client(std::move(waited).error());
       connection = std::move(*waited);
     }
     // Not 0 at the first time, as the wait is bounded by less.
@@ -30,6 +40,7 @@ Task<Result<QueryResult>> Pool::execute(std::string sql, std::vector<Value> para
                        result.error().code == Errc::unavailable &&
                        loop_.now_ms() + limits_.wait_timeout_ms < deadline_ms;
     give_back(std::move(connection));
+    if (!again && !result) co_return for_client(std::move(result).error());
     if (!again) co_return result;
   }
 }

@@ -17,7 +17,8 @@
 //  * All in all a statement takes timeout_ms at most, so a client has its 503
 //    within two seconds.
 //
-// Failures are those of Connection, but that of connecting, for whatever reason,
+// Failures are those of Connection, with a reason that may be shown to anybody,
+// but that of connecting, for whatever reason,
 // is unavailable here: it is no fault of the one who asks.
 #pragma once
 

@@ -8,6 +8,9 @@
 namespace imgcached::http {
 namespace {
 
+// What is handed to the socket under one time limit.
+constexpr std::size_t written_piece_bytes = 1 << 20;
+
 std::string serialize_request_head(const ClientRequest& request, const std::string& host) {
   std::string head = request.method + " " + request.target + " HTTP/1.1\r\nHost: " + host;
   const std::size_t size = request.body.size();
@@ -75,12 +78,17 @@ Task<Result<ClientResponse>> ClientConnection::exchange(const ClientRequest& req
     if (!connected) co_return std::move(connected).error();
   }
   const std::string head = serialize_request_head(request, server_.text());
-  const net::Stream::Pieces pieces{head, request.body.view()};
-  stream_->set_deadline(limits_.response_timeout_ms);
-  Result<void> written = co_await stream_->write(pieces);
-  if (!written) {
-    close();
-    co_return std::move(written).error();
+  std::string_view rest = request.body.view();
+  net::Stream::Pieces pieces{head, rest.substr(0, written_piece_bytes)};
+  while (!pieces[0].empty() || !pieces[1].empty()) {
+    stream_->set_deadline(limits_.response_timeout_ms);
+    Result<void> written = co_await stream_->write(pieces);
+    if (!written) {
+      close();
+      co_return std::move(written).error();
+    }
+    rest.remove_prefix(pieces[1].size());
+    pieces = {std::string_view(), rest.substr(0, written_piece_bytes)};
   }
   Result<ClientResponse> response = co_await receive(request.method == "HEAD");
   if (!response) {

@@ -197,7 +197,11 @@ std::string BlobStore::new_name() { return Digest{names_.next(), names_.next()}.
 
 Task<Result<Blob>> BlobStore::read(std::string location) {
   const std::string file = path(location);
-  auto job = [this, &file] { return net::read_file(file, read_bytes_max); };
+  auto job = [&file] {
+    Result<Blob> blob = net::read_file(file, read_bytes_max);
+    if (blob) blob->digest();  // the blob remembers it: the loop need not hash megabytes
+    return blob;
+  };
   Result<Blob> blob = co_await net::offload(*loop_, job);
   if (!blob && blob.error().code != Errc::not_found) co_return for_client(blob.error());
   co_return blob;

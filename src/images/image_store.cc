@@ -387,8 +387,11 @@ Task<Result<void>> ImageStore::recover(bool cache_is_older) {
     // Settled, because a statement of a former run that was killed may be under way.
     Result<std::vector<db::ImageLocation>> page =
         co_await table_.locations(after, walk_page_rows, db::Read::settled);
-    if (!page && ++failures < walk_attempts_max) continue;
-    if (!page) co_return std::move(page).error();
+    if (!page) {
+      if (++failures == walk_attempts_max) co_return std::move(page).error();
+      co_await retry_.wait(times_.retry_interval_ms);
+      continue;
+    }
     if (page->empty()) break;
     after = page->back().key;
     for (const db::ImageLocation& image : *page) {

@@ -20,7 +20,9 @@
 
 namespace imgcached::net {
 
-inline constexpr std::size_t offload_jobs_max = 4096;
+// More than there can be connections, each of which waits for one job at a time:
+// it bounds a mistake, and the removal of a file is never refused.
+inline constexpr std::size_t offload_jobs_max = 32'768;
 
 template <class Job>
 class Offload {

@@ -77,13 +77,16 @@ Error UploadForm::finish() {
 
 namespace {
 
-// Reads the form to its end, its file into `file`.
+// Reads the body to its end, the form's file into `file`.
 Task<Result<void>> read_form(http::Request& request, UploadForm& form, images::BlobWriter& file,
                              UploadForm::Field& fault) {
+  bool is_complete = false;
   while (true) {
     Result<std::string_view> piece = co_await request.body->next();
     if (!piece) co_return std::move(piece).error();
+    if (piece->empty() && is_complete) co_return Result<void>();
     if (piece->empty()) co_return form.finish();
+    if (is_complete) continue;  // the body goes to its end, or the connection would have to
     std::string_view input = *piece;
     UploadForm::Event event = form.next(input);
     while (event == UploadForm::Event::file_data) {
@@ -97,7 +100,7 @@ Task<Result<void>> read_form(http::Request& request, UploadForm& form, images::B
       }
       event = form.next(input);
     }
-    if (event == UploadForm::Event::end) co_return Result<void>();
+    is_complete = event == UploadForm::Event::end;
     if (event == UploadForm::Event::error) {
       fault = form.fault();
       co_return form.error();

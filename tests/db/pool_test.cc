@@ -162,7 +162,7 @@ TEST_CASE("without a server a statement fails at once, again and again, with the
   for (int i = 0; i < 1000; ++i) {
     const Result<QueryResult> result = bench.run(bench.pool.execute("SELECT 1"));
     REQUIRE(code_of(result) == Errc::unavailable);
-    REQUIRE(result.error().message.find(bench.settings.socket) != std::string::npos);
+    REQUIRE(result.error().message.find(bench.settings.socket) == std::string::npos);
   }
   CHECK(watch.elapsed_ms() < 1000);
   CHECK(bench.run(bench.pool.ping()).error().code == Errc::unavailable);
