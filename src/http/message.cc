@@ -45,7 +45,8 @@ bool has_token(std::string_view value, std::string_view token) {
 }
 
 void Headers::set(std::string_view name, std::string value) {
-  std::erase_if(fields_, [&](const Field& field) { return equals_ignoring_case(field.first, name); });
+  std::erase_if(fields_,
+                [&](const Field& field) { return equals_ignoring_case(field.first, name); });
   add(std::string(name), std::move(value));
 }
 
@@ -58,9 +59,8 @@ std::optional<std::string_view> Headers::find(std::string_view name) const {
 
 std::size_t Headers::count(std::string_view name) const {
   return static_cast<std::size_t>(
-      std::count_if(fields_.begin(), fields_.end(), [&](const Field& field) {
-        return equals_ignoring_case(field.first, name);
-      }));
+      std::count_if(fields_.begin(), fields_.end(),
+                    [&](const Field& field) { return equals_ignoring_case(field.first, name); }));
 }
 
 Response make_response(int status, std::string content_type, Body body) {

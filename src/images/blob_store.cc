@@ -70,8 +70,8 @@ Task<Result<void>> BlobWriter::write(std::string_view piece) {
 Result<void> BlobWriter::judge_type() {
   content_type_ = sniff_image_type(std::string_view(buffer_).substr(0, sniffed_bytes));
   if (content_type_) return {};
-  return Error{Errc::unsupported_type, "this is no image of an accepted type; send " +
-                                           std::string(accepted_types)};
+  return Error{Errc::unsupported_type,
+               "this is no image of an accepted type; send " + std::string(accepted_types)};
 }
 
 Task<Result<void>> BlobWriter::flush() {

@@ -6,8 +6,8 @@ namespace imgcached::net {
 
 bool FdWatcher::watch(int fd) {
   unwatch();
-  const int status = handle_.open(
-      loop_, [&](State& state) { return uv_poll_init(loop_.raw(), &state.uv, fd); });
+  const int status =
+      handle_.open(loop_, [&](State& state) { return uv_poll_init(loop_.raw(), &state.uv, fd); });
   if (status != 0) return false;
   fd_ = fd;
   return true;

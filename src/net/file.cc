@@ -19,17 +19,15 @@ Error system_error(std::string_view operation, const std::string& path) {
   if (number == ENOSPC || number == EDQUOT || number == EFBIG) code = Errc::storage_full;
   if (number == ENOENT) code = Errc::not_found;
   if (number == EWOULDBLOCK) code = Errc::unavailable;
-  return Error{code, std::string(operation) + " " + path + ": " +
-                         std::generic_category().message(number)};
+  return Error{
+      code, std::string(operation) + " " + path + ": " + std::generic_category().message(number)};
 }
 
 // Repeats a system call that a signal interrupted.
 template <class SystemCall>
 auto uninterrupted(SystemCall system_call) {
   decltype(system_call()) result;
-  do {
-    result = system_call();
-  } while (result < 0 && errno == EINTR);
+  do { result = system_call(); } while (result < 0 && errno == EINTR);
   return result;
 }
 

@@ -11,18 +11,19 @@ uv_stream_t* as_stream(uv_tcp_t& tcp) { return reinterpret_cast<uv_stream_t*>(&t
 
 Result<Listener> Listener::open(Loop& loop, const SocketAddress& address) {
   Listener listener(loop);
-  int status = listener.handle_.open(
-      loop, [&](State& state) { return uv_tcp_init(loop.raw(), &state.uv); });
+  int status =
+      listener.handle_.open(loop, [&](State& state) { return uv_tcp_init(loop.raw(), &state.uv); });
   if (status == 0) status = uv_tcp_bind(&listener.handle_->uv, address.raw(), 0);
   if (status == 0) {
-    status = uv_listen(as_stream(listener.handle_->uv), backlog, [](uv_stream_t* stream, int error) {
-      auto* state = static_cast<State*>(stream->data);
-      if (error == 0) state->pending = true;
-      if (!state->acceptor) return;
-      Accept* acceptor = std::exchange(state->acceptor, nullptr);
-      acceptor->status_ = error;
-      acceptor->waiter_.resume();
-    });
+    status =
+        uv_listen(as_stream(listener.handle_->uv), backlog, [](uv_stream_t* stream, int error) {
+          auto* state = static_cast<State*>(stream->data);
+          if (error == 0) state->pending = true;
+          if (!state->acceptor) return;
+          Accept* acceptor = std::exchange(state->acceptor, nullptr);
+          acceptor->status_ = error;
+          acceptor->waiter_.resume();
+        });
   }
   if (status != 0) return uv_error(status, "cannot listen on " + address.address().text());
   return listener;

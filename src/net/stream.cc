@@ -240,7 +240,8 @@ void Stream::close() {
 Address Stream::peer() const {
   SocketAddress name;
   int length = sizeof name.storage;
-  if (handle_) uv_tcp_getpeername(&handle_->uv, reinterpret_cast<sockaddr*>(&name.storage), &length);
+  if (handle_)
+    uv_tcp_getpeername(&handle_->uv, reinterpret_cast<sockaddr*>(&name.storage), &length);
   return name.address();
 }
 

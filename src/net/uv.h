@@ -18,12 +18,8 @@ inline Error uv_error(int status, std::string_view what) {
     case UV_ECANCELED:
     case UV_ECONNRESET:
     case UV_EPIPE:
-    case UV_ENOTCONN:
-      code = Errc::closed;
-      break;
-    case UV_ETIMEDOUT:
-      code = Errc::timed_out;
-      break;
+    case UV_ENOTCONN: code = Errc::closed; break;
+    case UV_ETIMEDOUT: code = Errc::timed_out; break;
     case UV_ECONNREFUSED:
     case UV_EHOSTUNREACH:
     case UV_ENETUNREACH:
@@ -32,17 +28,12 @@ inline Error uv_error(int status, std::string_view what) {
     case UV_EMFILE:
     case UV_ENFILE:
     case UV_ENOMEM:
-    case UV_ENOBUFS:
-      code = Errc::unavailable;
-      break;
+    case UV_ENOBUFS: code = Errc::unavailable; break;
     case UV_EADDRINUSE:
     case UV_EADDRNOTAVAIL:
     case UV_EACCES:
-    case UV_EINVAL:
-      code = Errc::invalid_argument;
-      break;
-    default:
-      break;
+    case UV_EINVAL: code = Errc::invalid_argument; break;
+    default: break;
   }
   return Error{code, std::string(what) + ": " + uv_strerror(status)};
 }
