@@ -48,8 +48,7 @@ Task<Result<void>> BackendNode::start() {
   pages::BackendSettings settings;
   settings.upload_bytes_max = config_.max_upload_bytes;
   settings.www_directory = www_directory;
-  Result<std::unique_ptr<pages::Backend>> pages =
-      pages::Backend::open(services, std::move(settings));
+  Result<std::unique_ptr<pages::Backend>> pages = pages::Backend::open(services, settings);
   if (!pages) co_return std::move(pages).error();
   pages_ = std::move(*pages);
 
