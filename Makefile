@@ -13,8 +13,9 @@ MAKEFLAGS += --no-print-directory $(JOBS)
 OPTIMIZE   := $(if $(SANITIZER),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZER) \
                 -fno-sanitize-recover=all,-O2)
 CXXFLAGS   ?= -g -Wall -Wextra -Wpedantic -Wno-maybe-uninitialized
-CPPFLAGS    = -Isrc -I. -isystem /usr/share/include/llhttp $(patsubst -I%,-isystem %,$(PKG_CFLAGS)) \
-              -DIMGCACHED_SOURCE_DIRECTORY='"$(CURDIR)"'
+CPPFLAGS    = -Isrc -I. -isystem /usr/share/include/llhttp $(patsubst -I%,-isystem %,$(PKG_CFLAGS))
+# For the few that ask; in every command line it would keep checkouts from sharing a ccache.
+SOURCE_DIRECTORY := -DIMGCACHED_SOURCE_DIRECTORY='"$(CURDIR)"'
 CCACHE     := $(shell command -v ccache)
 
 # pkg-config may itself have to be installed first: the first recipe that needs it asks it, once.
@@ -61,6 +62,7 @@ $(BUILD)/imgcached $(BUILD)/tests/unit $(BUILD)/tests/e2e:
 	@mkdir -p $(@D)
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
 
+$(call objects,src/backend_node.cc tests/e2e/fixture.cc): CPPFLAGS += $(SOURCE_DIRECTORY)
 $(BUILD)/obj/%.o: %.cc Makefile | packages
 	@echo '  c++  $<'
 	@mkdir -p $(@D)
@@ -92,7 +94,7 @@ test-browser: all packages  ## the pages in Chromium, with and without JavaScrip
 	@cd tests/browser && npm ci --silent --no-audit --no-fund && \
 	  IMGCACHED_PROGRAM=$(abspath $(BUILD)/imgcached) npm test --silent
 lint: packages  ## clang-format, clang-tidy and shellcheck
-	@tools/lint $(CPPFLAGS)
+	@tools/lint $(CPPFLAGS) $(SOURCE_DIRECTORY)
 layers:  ## check that includes only go left, and that one file includes each C library
 	@tools/check-layers
 format: packages  ## rewrite the sources in the project's format

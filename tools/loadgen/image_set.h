@@ -1,0 +1,101 @@
+// ImageSet: the images of a workload, each different, all in constant memory.
+//
+// A few templates, encoded once, stand for all images. An image is a template
+// with a stamp in it that says which key and which version it is:
+//
+//   bytes of the template | stamp | the rest of the template
+//
+// so a million images of a megabyte are some 64 megabytes and a stamp made on
+// the spot, and every byte that comes back can be checked (image_check.h).
+// Which template a key has depends on the key and the seed only, so that all
+// versions of a key have one size and a reader knows what to expect.
+//
+// Generated templates are valid PNGs: noise through a palette, uncompressed.
+// Their stamp is the palette, made of the identity, so that one sees another
+// version by its colours, and a private chunk with the identity. Of real files,
+// a PNG is stamped by a private chunk behind its header, a JPEG by a comment
+// segment behind its first marker; any other type by bytes behind its end, which
+// decoders of GIF, WebP, BMP, TIFF, AVIF and ICO leave alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/blob.h"
+#include "base/result.h"
+
+namespace imgcached::loadgen {
+
+// How large generated images are.
+struct Sizes {
+  enum class Kind {
+    fixed,      // all of median_bytes
+    lognormal,  // ln(size) is normal around ln(median_bytes), with `sigma`
+  };
+  Kind kind = Kind::fixed;
+  std::uint64_t median_bytes = 15 * 1024;
+  double sigma = 1.0;
+
+  static constexpr std::uint64_t bytes_min = 512;
+  static constexpr std::uint64_t bytes_max = 32 << 20;
+
+  // Understands `15KiB`, `lognormal:64KiB` and `lognormal:64KiB:0.5` (the sigma);
+  // invalid_argument says what is accepted.
+  static Result<Sizes> parse(std::string_view text);
+  std::string text() const;
+};
+
+// Which image of a key it is: versions count up within a run of the generator.
+struct Version {
+  std::uint64_t run = 0;     // a random number; 0 is preload's
+  std::uint64_t number = 0;  // from 1 on
+  friend bool operator==(const Version&, const Version&) = default;
+};
+
+class ImageSet {
+ public:
+  // Lognormal sizes are represented by as many sizes, one for each equally
+  // probable share of the distribution, so the mean and the spread are right.
+  static constexpr std::size_t lognormal_templates = 64;
+  static constexpr std::size_t files_max = 1'000;
+  static constexpr std::uint64_t files_bytes_max = 1u << 30;  // of all together
+
+  static ImageSet generated(const Sizes& sizes, std::uint64_t seed);
+  // The images in a directory (not below it), in the order of their names; what
+  // is no image by its first bytes is passed over. Errors: no image, too many,
+  // too large, unreadable. Blocks.
+  static Result<ImageSet> from_directory(const std::string& path, std::uint64_t seed);
+
+  // An image in three pieces; front and back are valid as long as the set.
+  struct Pieces {
+    std::string_view front;
+    std::string stamp;
+    std::string_view back;
+  };
+  Pieces image(std::uint64_t key, Version version) const;
+  std::size_t image_bytes(std::uint64_t key) const;
+  double mean_bytes() const;
+
+  // Names seed and templates: two sets with the same number have the same images.
+  std::uint64_t workload() const { return workload_; }
+
+ private:
+  friend class ImageCheck;
+  enum class StampKind { palette, png_chunk, jpeg_comment, trailer };
+  struct Template {
+    Blob bytes;
+    std::size_t stamp_at = 0;
+    StampKind stamp_kind = StampKind::trailer;
+  };
+  const Template& template_of(std::uint64_t key) const;
+  static std::size_t stamp_bytes(StampKind kind);
+  std::string stamp(StampKind kind, std::uint64_t key, Version version) const;
+
+  std::vector<Template> templates_;
+  std::uint64_t seed_ = 0;
+  std::uint64_t workload_ = 0;
+};
+
+}  // namespace imgcached::loadgen
