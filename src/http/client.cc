@@ -1,5 +1,6 @@
 #include "http/client.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
@@ -22,17 +23,37 @@ std::string serialize_request_head(const ClientRequest& request, const std::stri
   return head;
 }
 
-// Collects a body: in place when its size was announced, growing otherwise.
-class BodyCollector {
- public:
-  explicit BodyCollector(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+// Takes up to bytes_max off the front of `pieces`.
+net::Stream::Pieces take_front(net::Stream::Pieces& pieces, std::size_t bytes_max) {
+  net::Stream::Pieces front;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    front[i] = pieces[i].substr(0, bytes_max);
+    pieces[i].remove_prefix(front[i].size());
+    bytes_max -= front[i].size();
+  }
+  return front;
+}
 
-  bool announce(std::uint64_t size) {
-    if (size > bytes_max_) return false;
-    exact_.emplace(size);
+bool is_empty(const net::Stream::Pieces& pieces) {
+  return std::all_of(pieces.begin(), pieces.end(),
+                     [](std::string_view piece) { return piece.empty(); });
+}
+
+// Collects an answer: its body in place when the size was announced, growing
+// otherwise.
+class Collector : public ResponseSink {
+ public:
+  Collector(std::size_t bytes_max, bool head_only) : bytes_max_(bytes_max), head_only_(head_only) {}
+
+  bool head(const MessageHead& head) override {
+    response_.status = head.status;
+    response_.headers = head.headers;
+    if (head_only_ || !head.content_length) return true;
+    if (*head.content_length > bytes_max_) return false;
+    exact_.emplace(*head.content_length);
     return true;
   }
-  bool add(std::string_view piece) {
+  bool body(std::string_view piece) override {
     const std::size_t room = exact_ ? exact_->size() : bytes_max_;
     if (piece.size() > room - size_) return false;
     if (exact_) {
@@ -44,13 +65,16 @@ class BodyCollector {
     return true;
   }
   // What was announced need not have come: a 304 may announce a body, and has none.
-  Blob finish() {
-    if (exact_ && size_ == exact_->size()) return std::move(*exact_).seal();
-    return Blob::copy_of(growing_);
+  ClientResponse finish() {
+    const bool is_whole = exact_ && size_ == exact_->size();
+    response_.body = is_whole ? std::move(*exact_).seal() : Blob::copy_of(growing_);
+    return std::move(response_);
   }
 
  private:
   std::size_t bytes_max_;
+  bool head_only_;
+  ClientResponse response_;
   std::size_t size_ = 0;
   std::optional<BlobBuffer> exact_;
   std::string growing_;
@@ -72,39 +96,44 @@ Task<Result<void>> ClientConnection::connect() {
 }
 
 Task<Result<ClientResponse>> ClientConnection::exchange(const ClientRequest& request) {
-  answered_ = false;
-  if (!is_open()) {
-    Result<void> connected = co_await connect();
-    if (!connected) co_return std::move(connected).error();
-  }
   const std::string head = serialize_request_head(request, server_.text());
-  std::string_view rest = request.body.view();
-  net::Stream::Pieces pieces{head, rest.substr(0, written_piece_bytes)};
-  while (!pieces[0].empty() || !pieces[1].empty()) {
-    stream_->set_deadline(limits_.response_timeout_ms);
-    Result<void> written = co_await stream_->write(pieces);
-    if (!written) {
-      close();
-      co_return std::move(written).error();
-    }
-    rest.remove_prefix(pieces[1].size());
-    pieces = {std::string_view(), rest.substr(0, written_piece_bytes)};
-  }
-  Result<ClientResponse> response = co_await receive(request.method == "HEAD");
-  if (!response) {
+  const net::Stream::Pieces pieces{head, request.body.view(), {}};
+  const bool head_only = request.method == "HEAD";
+  Collector collector(limits_.body_bytes_max, head_only);
+  Result<void> exchanged = co_await exchange(pieces, head_only, collector);
+  if (!exchanged) co_return std::move(exchanged).error();
+  co_return collector.finish();
+}
+
+Task<Result<void>> ClientConnection::exchange(net::Stream::Pieces request, bool method_is_head,
+                                              ResponseSink& sink) {
+  answered_ = false;
+  Result<void> done;
+  if (!is_open()) done = co_await connect();
+  if (done) done = co_await send(request);
+  if (done) done = co_await receive(method_is_head, sink);
+  if (!done) {
     close();
   } else {
     stream_->set_deadline(0);
     if (!parser_.head().keep_alive || !buffer_.empty()) close();
   }
-  co_return response;
+  co_return done;
 }
 
-Task<Result<ClientResponse>> ClientConnection::receive(bool head_only) {
+Task<Result<void>> ClientConnection::send(net::Stream::Pieces pieces) {
+  while (!is_empty(pieces)) {
+    const net::Stream::Pieces next = take_front(pieces, written_piece_bytes);
+    stream_->set_deadline(limits_.response_timeout_ms);
+    Result<void> written = co_await stream_->write(next);
+    if (!written) co_return written;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> ClientConnection::receive(bool head_only, ResponseSink& sink) {
   parser_.expect_body(!head_only);
-  BodyCollector body(limits_.body_bytes_max);
-  const Error over_limit{Errc::too_large, server_.text() + " sent more than " +
-                                              std::to_string(limits_.body_bytes_max) + " bytes"};
+  const Error over_limit{Errc::too_large, server_.text() + " sent more than was to be taken"};
   Parser::Event event = Parser::Event::need_more;
   while (event != Parser::Event::end) {
     std::string_view input = buffer_.unread();
@@ -113,13 +142,13 @@ Task<Result<ClientResponse>> ClientConnection::receive(bool head_only) {
     if (event == Parser::Event::error) {
       co_return Error{Errc::protocol, server_.text() + ": " + parser_.error_message()};
     }
-    if (event == Parser::Event::head && !head_only && parser_.head().status / 100 != 1) {
-      const auto length = parser_.head().content_length;
-      if (length && !body.announce(*length)) co_return over_limit;
+    const bool interim = parser_.head().status / 100 == 1;
+    if (event == Parser::Event::head && !interim && !sink.head(parser_.head())) {
+      co_return over_limit;
     }
-    if (event == Parser::Event::body && !body.add(parser_.body())) co_return over_limit;
-    const bool interim = event == Parser::Event::end && parser_.head().status / 100 == 1;
-    if (interim) event = Parser::Event::head;  // the final response is still to come
+    if (event == Parser::Event::body && !sink.body(parser_.body())) co_return over_limit;
+    // The final response is still to come.
+    if (event == Parser::Event::end && interim) event = Parser::Event::head;
     if (event != Parser::Event::need_more) continue;
 
     buffer_.release();
@@ -135,11 +164,7 @@ Task<Result<ClientResponse>> ClientConnection::receive(bool head_only) {
       }
     }
   }
-  ClientResponse response;
-  response.status = parser_.head().status;
-  response.headers = std::move(parser_.head().headers);
-  response.body = body.finish();
-  co_return response;
+  co_return Result<void>();
 }
 
 void ClientConnection::close() { stream_.reset(); }

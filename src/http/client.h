@@ -1,6 +1,6 @@
 // Client: a pool of kept-alive connections to one server, and requests on them.
 //
-// Used between the two services, and by tests. A request takes an idle
+// Used between the two services, by the load generator and by tests. A request takes an idle
 // connection or opens one; beyond connections_max it waits its turn, in order,
 // and bounded in number and time. Each connection carries one request at a time.
 //
@@ -40,6 +40,16 @@ struct ClientResponse {
   Blob body;
 };
 
+// Takes an answer as it comes.
+class ResponseSink {
+ public:
+  virtual ~ResponseSink() = default;
+  // The final head, once. False: what it announces is too large.
+  virtual bool head(const MessageHead& head) = 0;
+  // The next bytes of the body. False: they are too many.
+  virtual bool body(std::string_view piece) = 0;
+};
+
 // One connection to a server, one exchange at a time.
 class ClientConnection {
  public:
@@ -55,6 +65,10 @@ class ClientConnection {
   // (can't connect), timed_out, closed, protocol, too_large; after any of them
   // the connection is closed.
   Task<Result<ClientResponse>> exchange(const ClientRequest& request);
+  // The same for a request that is written out already, with the answer going
+  // where it is wanted. `method_is_head`: the answer has no body. The bytes and
+  // the sink must outlive the await.
+  Task<Result<void>> exchange(net::Stream::Pieces request, bool method_is_head, ResponseSink& sink);
 
   // Whether it can take another request without connecting anew.
   bool is_open() const { return stream_ && stream_->is_open(); }
@@ -64,7 +78,8 @@ class ClientConnection {
 
  private:
   Task<Result<void>> connect();
-  Task<Result<ClientResponse>> receive(bool head_only);
+  Task<Result<void>> send(net::Stream::Pieces pieces);
+  Task<Result<void>> receive(bool head_only, ResponseSink& sink);
 
   net::Loop& loop_;
   net::Address server_;

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cassert>
 
 namespace imgcached::net {
@@ -11,7 +12,7 @@ uv_stream_t* as_stream(uv_tcp_t& tcp) { return reinterpret_cast<uv_stream_t*>(&t
 
 // The pieces that are not empty, as libuv wants them.
 struct Buffers {
-  std::array<uv_buf_t, 2> items;
+  std::array<uv_buf_t, std::tuple_size_v<Stream::Pieces>> items;
   unsigned count = 0;
 
   explicit Buffers(const Stream::Pieces& pieces) {
@@ -158,7 +159,8 @@ bool Stream::Write::await_ready() {
     taken -= part;
   }
   status_ = 0;
-  return pieces_[0].empty() && pieces_[1].empty();
+  return std::all_of(pieces_.begin(), pieces_.end(),
+                     [](std::string_view piece) { return piece.empty(); });
 }
 
 void Stream::Write::await_suspend(std::coroutine_handle<> waiter) {

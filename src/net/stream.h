@@ -27,8 +27,8 @@ namespace imgcached::net {
 
 class Stream {
  public:
-  // What one write hands over: a head and a body, either may be empty.
-  using Pieces = std::array<std::string_view, 2>;
+  // What one write hands over: a head, a body and what ends it; any may be empty.
+  using Pieces = std::array<std::string_view, 3>;
 
   // Connects. Errors: unavailable, timed_out, invalid_argument.
   static Task<Result<Stream>> connect(Loop& loop, Address address, std::uint64_t timeout_ms);
