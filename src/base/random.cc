@@ -50,4 +50,7 @@ std::uint64_t Random::below(std::uint64_t bound) {
   return static_cast<std::uint64_t>((static_cast<__uint128_t>(next()) * bound) >> 64);
 }
 
+// The upper bits: as many as a double holds exactly.
+double Random::unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+
 }  // namespace imgcached

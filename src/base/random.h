@@ -18,6 +18,8 @@ class Random {
   std::uint64_t next();
   // Uniform in [0, bound). REQUIRES: bound > 0.
   std::uint64_t below(std::uint64_t bound);
+  // Uniform in [0, 1): one of the 2^53 multiples of 2^-53, each equally likely.
+  double unit();
 
  private:
   std::array<std::uint64_t, 4> state_;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <set>
 
 namespace imgcached {
@@ -35,6 +36,22 @@ TEST_CASE("below() stays below its bound and meets every value") {
   for (int i = 0; i < 1'000; ++i) met.insert(random.below(7));
   CHECK(met.size() == 7);
   CHECK(*met.rbegin() == 6);
+}
+
+TEST_CASE("unit() is even over [0, 1) and never 1") {
+  const std::uint64_t seed = Random::from_os().next();
+  CAPTURE(seed);
+  Random random(seed);
+  constexpr int draws = 100'000;
+  int tenths[10] = {};
+  for (int i = 0; i < draws; ++i) {
+    const double number = random.unit();
+    REQUIRE(number >= 0);
+    REQUIRE(number < 1);
+    ++tenths[static_cast<int>(number * 10)];
+  }
+  // The standard deviation of a tenth is 95; six of them are one failure in 10^8.
+  for (const int count : tenths) CHECK(std::abs(count - draws / 10) < 6 * 95);
 }
 
 TEST_CASE("generators seeded by the system differ") {
