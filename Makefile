@@ -30,9 +30,10 @@ objects     = $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard $(1)))
 LIBRARY    := $(call objects,$(ROOMS:%=src/%/*.cc)) $(BUILD)/obj/libllhttp.a
 PROGRAM    := $(call objects,src/*.cc)
 TEST_MAIN  := $(BUILD)/obj/tests/main.o
-UNIT       := $(call objects,tests/*_test.cc $(ROOMS:%=tests/%/*.cc) src/config.cc) \
+UNIT       := $(call objects,tests/*_test.cc $(ROOMS:%=tests/%/*.cc) tests/loadgen/*.cc src/config.cc) \
               $(call objects,$(addprefix tests/e2e/,fixture.cc http_peer.cc test_images.cc))
 E2E        := $(call objects,tests/e2e/*.cc)
+LOADGEN    := $(filter-out $(BUILD)/obj/tools/loadgen/main.o,$(call objects,tools/loadgen/*.cc))
 
 PROGRAMS   := $(if $(wildcard src/main.cc),$(BUILD)/imgcached)
 TESTS      := $(BUILD)/tests/unit $(if $(PROGRAMS),$(BUILD)/tests/e2e)
@@ -55,7 +56,7 @@ all: $(PROGRAMS)             ## build the program, build/imgcached (the default)
 tests: $(PROGRAMS) $(TESTS)  ## build the tests without running them
 
 $(BUILD)/imgcached: $(PROGRAM) $(LIBRARY)
-$(BUILD)/tests/unit: $(TEST_MAIN) $(UNIT) $(LIBRARY)
+$(BUILD)/tests/unit: $(TEST_MAIN) $(UNIT) $(LOADGEN) $(LIBRARY)
 $(BUILD)/tests/e2e: $(TEST_MAIN) $(E2E) $(LIBRARY)
 $(BUILD)/imgcached $(BUILD)/tests/unit $(BUILD)/tests/e2e:
 	@echo '  link $@'
