@@ -37,8 +37,7 @@ struct Distribution {
 
 class KeyChooser {
  public:
-  KeyChooser(Distribution distribution, Random random)
-      : distribution_(distribution), random_(random) {}
+  KeyChooser(Distribution distribution, Random random);
 
   // A key in [0, keys). REQUIRES: keys > 0.
   std::uint64_t next(std::uint64_t keys);
@@ -47,8 +46,16 @@ class KeyChooser {
   // A rank in [0, keys): 0 is the most popular.
   std::uint64_t zipfian(std::uint64_t keys);
 
+  // x^-theta, its integral from 1 to x, and the inverse of the integral.
+  double hat(double x) const;
+  double hat_integral(double x) const;
+  double hat_integral_inverse(double area) const;
+
   Distribution distribution_;
   Random random_;
+  // What depends on theta alone, see zipfian().
+  double area_first_ = 0;
+  double squeeze_ = 0;
 };
 
 }  // namespace imgcached::loadgen
