@@ -1,0 +1,305 @@
+#include "tools/loadgen/runner.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/loadgen/faulty_server.h"
+
+namespace imgcached::loadgen {
+namespace {
+
+using test::Fault;
+using test::FaultyServer;
+using test::run_task;
+using test::run_until;
+
+// A generator and the server it drives.
+struct Bench {
+  Bench() {
+    settings.workload.keys = 20;
+    settings.workload.sizes.median_bytes = 2'000;
+    settings.load.connections = 4;
+    settings.load.warm_up_ms = 0;
+    settings.load.duration_ms = 200;
+    settings.server = server.address();
+  }
+  ~Bench() {
+    runner.reset();
+    loop_is_empty();
+  }
+  void loop_is_empty() { uv_run(loop.raw(), UV_RUN_NOWAIT); }
+
+  Runner& start() {
+    images.emplace(ImageSet::generated(settings.workload.sizes, settings.workload.seed));
+    runner.emplace(loop, settings, *images, progress);
+    return *runner;
+  }
+  RunResult run(double reads_percent = 50) {
+    return run_task(loop, runner->run(settings.load, reads_percent));
+  }
+  // Preloads, then lets `fault` happen to every `every`-th request of the method.
+  RunResult run_with(Fault fault, const std::string& method = "GET", unsigned every = 5) {
+    REQUIRE(run_task(loop, start().preload()).ok());
+    server.misbehave(fault, method, every);
+    const RunResult result = run();
+    CHECK(server.faults > 0);
+    return result;
+  }
+
+  net::Loop loop;
+  FaultyServer server{loop};
+  Settings settings;
+  Progress progress{true, false};
+  std::optional<ImageSet> images;
+  std::optional<Runner> runner;
+};
+
+std::uint64_t errors_of(const RunResult& result) {
+  return result.of(Outcome::error).response.count();
+}
+
+TEST_CASE("preload writes every key once") {
+  Bench bench;
+  CHECK(run_task(bench.loop, bench.start().preload()).ok());
+  CHECK(bench.server.images() == 20);
+}
+
+TEST_CASE("a preload that can't write says which key and why") {
+  Bench bench;
+  bench.server.misbehave(Fault::fail, "PUT");
+  const Result<void> loaded = run_task(bench.loop, bench.start().preload());
+  REQUIRE_FALSE(loaded.ok());
+  CHECK(loaded.error().message.find("loadgen-0000000") != std::string::npos);
+  CHECK(loaded.error().message.find("503") != std::string::npos);
+}
+
+TEST_CASE("a correct server passes every check, and all outcomes are told apart") {
+  Bench bench;
+  bench.settings.workload.absent_percent = 10;
+  bench.settings.workload.new_keys_percent = 10;
+  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+  const RunResult result = bench.run();
+  CHECK_FALSE(result.checks.failed());
+  CHECK(result.checks.checked > 100);
+  for (const Outcome outcome :
+       {Outcome::read_hit, Outcome::read_miss, Outcome::read_absent, Outcome::write}) {
+    CAPTURE(static_cast<int>(outcome));
+    CHECK(result.of(outcome).response.count() > 10);
+  }
+  CHECK(errors_of(result) == 0);
+  CHECK(result.of(Outcome::read_hit).bytes == 2'000 * result.of(Outcome::read_hit).service.count());
+  CHECK(bench.server.images() > 20);
+  CHECK(result.in_flight_max == 4);
+  CHECK(result.in_flight_mean > 3);
+  CHECK(result.measured_s == doctest::Approx(0.2).epsilon(0.1));
+}
+
+TEST_CASE("the ratio of reads and writes is what was asked for") {
+  Bench bench;
+  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+  for (const double asked : {0.0, 20.0, 80.0, 100.0}) {
+    const RunResult result = bench.run(asked);
+    const double reads = static_cast<double>(result.reads().response.count());
+    CHECK(100 * reads / static_cast<double>(result.operations()) ==
+          doctest::Approx(asked).epsilon(0.15));
+  }
+}
+
+TEST_CASE("a corrupt image is counted as corrupt") {
+  Bench bench;
+  const RunResult result = bench.run_with(Fault::corrupt);
+  CHECK(result.checks.corrupt > 0);
+  CHECK(result.checks.stale + result.checks.lost + result.checks.foreign == 0);
+}
+
+TEST_CASE("another key's image is counted as corrupt") {
+  Bench bench;
+  const RunResult result = bench.run_with(Fault::swap);
+  CHECK(result.checks.corrupt > 0);
+}
+
+TEST_CASE("a stale image is counted as stale") {
+  Bench bench;
+  const RunResult result = bench.run_with(Fault::stale);
+  CHECK(result.checks.stale > 0);
+  CHECK(result.checks.corrupt + result.checks.lost + result.checks.foreign == 0);
+}
+
+TEST_CASE("a lost image is counted as lost, and as an error") {
+  Bench bench;
+  const RunResult result = bench.run_with(Fault::lose);
+  CHECK(result.checks.lost > 0);
+  REQUIRE(result.errors.by_status.size() == 1);
+  CHECK(result.errors.by_status[0].first == 404);
+  CHECK(result.checks.corrupt + result.checks.stale + result.checks.foreign == 0);
+}
+
+TEST_CASE("an image of another workload is counted as foreign") {
+  Bench bench;
+  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+  bench.runner.reset();
+  ++bench.settings.workload.seed;
+  bench.start();  // which does not preload
+  const RunResult result = bench.run(100);
+  CHECK(result.checks.foreign > 0);
+  CHECK(result.checks.foreign == result.checks.checked);
+}
+
+TEST_CASE("a truncated answer and a dropped connection are errors, and the run goes on") {
+  for (const Fault fault : {Fault::truncate, Fault::drop}) {
+    Bench bench;
+    const RunResult result = bench.run_with(fault);
+    CHECK(result.errors.closed > 0);
+    CHECK(errors_of(result) == result.errors.closed);
+    CHECK(result.operations() > errors_of(result));
+    CHECK_FALSE(result.checks.failed());
+  }
+}
+
+TEST_CASE("an answer that is no HTTP is a protocol error") {
+  Bench bench;
+  const RunResult result = bench.run_with(Fault::garbage);
+  CHECK(result.errors.protocol > 0);
+}
+
+TEST_CASE("a refusal is an error by its status, and a write of unknown outcome accuses nobody") {
+  Bench bench;
+  const RunResult result = bench.run_with(Fault::fail, "PUT");
+  REQUIRE(result.errors.by_status.size() == 1);
+  CHECK(result.errors.by_status[0].first == 503);
+  CHECK_FALSE(result.checks.failed());
+}
+
+TEST_CASE("a server that does not answer is a time-out") {
+  Bench bench;
+  bench.settings.load.timeout_ms = 100;
+  const RunResult result = bench.run_with(Fault::silent, "GET", 3);
+  CHECK(result.errors.timed_out > 0);
+  CHECK(result.of(Outcome::error).response.min() >= 90'000'000);
+}
+
+TEST_CASE("a server that is not there is an error of connecting") {
+  Bench bench;
+  net::Address nobody;
+  {
+    Result<net::Listener> listener = net::Listener::open(bench.loop, test::loopback(bench.loop));
+    nobody = listener->address();
+  }
+  bench.loop_is_empty();
+  bench.settings.server = nobody;
+  bench.start();
+  const RunResult result = bench.run();
+  CHECK(result.errors.connect > 0);
+  CHECK(result.operations() == 0);
+}
+
+TEST_CASE("an open loop sends at its rate, and counts from when requests were due") {
+  Bench bench;
+  bench.settings.load.model = Model::open;
+  bench.settings.load.rate = {1'000, 1'000};
+  bench.settings.load.arrivals = Arrivals::constant;
+  bench.settings.load.duration_ms = 500;
+  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+  const RunResult result = bench.run();
+  CHECK(result.operations() + result.never_sent >= 499);
+  CHECK(result.operations() + result.never_sent <= 500);
+  CHECK(result.send_lag.count() == result.operations());
+  CHECK(result.reads().response.min() >= result.reads().service.min());
+}
+
+// Coordinated omission: a closed loop, and the service time, see one slow answer
+// for each connection; those who would have come meanwhile are not asked.
+TEST_CASE("an open loop shows a stall that the service time hides") {
+  Bench bench;
+  bench.settings.load.model = Model::open;
+  bench.settings.load.rate = {800, 800};
+  bench.settings.load.connections = 2;
+  bench.settings.load.duration_ms = 2'000;
+  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+  bench.server.misbehave(Fault::stall);
+  const RunResult result = bench.run(100);
+  const Timings reads = result.reads();
+  CHECK(reads.response.percentile(99) > 100'000'000);
+  CHECK(reads.service.percentile(99) < 100'000'000);
+  CHECK(reads.service.max() > 100'000'000);
+}
+
+TEST_CASE("what an overloaded server never got to is counted") {
+  Bench bench;
+  bench.settings.load.model = Model::open;
+  bench.settings.load.rate = {2'000, 2'000};
+  bench.settings.load.connections = 1;
+  bench.settings.load.timeout_ms = 100;
+  const RunResult result = bench.run_with(Fault::silent, "GET", 2);
+  CHECK(result.never_sent > 100);
+}
+
+TEST_CASE("a ramp ends faster than it began") {
+  Bench bench;
+  bench.settings.load.model = Model::open;
+  bench.settings.load.rate = {100, 2'000};
+  bench.settings.load.duration_ms = 3'000;
+  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+  const RunResult result = bench.run();
+  REQUIRE(result.seconds.size() == 3);
+  const auto operations = [](const SecondSample& s) { return s.reads + s.writes; };
+  CHECK(operations(result.seconds[0]) < operations(result.seconds[1]));
+  CHECK(operations(result.seconds[1]) < operations(result.seconds[2]));
+}
+
+Task<void> interrupt_after(net::Loop& loop, Runner& runner, std::uint64_t ms) {
+  net::Timer timer(loop);
+  co_await timer.wait(ms);
+  runner.interrupt();
+}
+
+TEST_CASE("an interrupted run tells what it saw until then") {
+  for (const Model model : {Model::closed, Model::open}) {
+    Bench bench;
+    bench.settings.load.model = model;
+    bench.settings.load.rate = {1'000, 1'000};
+    bench.settings.load.duration_ms = 60'000;
+    REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+    Gate gate;
+    gate.spawn(interrupt_after(bench.loop, *bench.runner, 150));
+    const RunResult result = bench.run();
+    run_until(bench.loop, [&] { return gate.running() == 0; });
+    CHECK(result.interrupted);
+    CHECK(result.operations() > 10);
+    CHECK(result.measured_s < 30);
+    CHECK(result.never_sent < 1'000);
+  }
+}
+
+TEST_CASE("the second interrupt does not wait for answers") {
+  Bench bench;
+  bench.settings.load.timeout_ms = 60'000;
+  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+  bench.server.misbehave(Fault::silent);
+  Gate gate;
+  gate.spawn(interrupt_after(bench.loop, *bench.runner, 50));
+  gate.spawn(interrupt_after(bench.loop, *bench.runner, 100));
+  const RunResult result = bench.run(100);
+  run_until(bench.loop, [&] { return gate.running() == 0; });
+  CHECK(result.interrupted);
+}
+
+TEST_CASE("the same seed chooses the same operations") {
+  std::vector<std::uint64_t> images;
+  for (int i = 0; i < 2; ++i) {
+    Bench bench;
+    bench.settings.load.connections = 1;
+    bench.settings.workload.new_keys_percent = 50;
+    bench.settings.load.model = Model::open;
+    bench.settings.load.arrivals = Arrivals::constant;
+    bench.settings.load.rate = {400, 400};
+    bench.settings.load.duration_ms = 250;
+    bench.start();
+    const RunResult result = bench.run(0);
+    CHECK(result.of(Outcome::write).response.count() == 100);
+    images.push_back(bench.server.images());
+  }
+  CHECK(images[0] == images[1]);
+}
+
+}  // namespace
+}  // namespace imgcached::loadgen
