@@ -58,10 +58,11 @@ struct Slo {
   enum class Quantity { percentile, mean, max, throughput, hit_ratio };
   Operation operation = Operation::read;
   Quantity quantity = Quantity::percentile;
-  double percent = 99;  // of Quantity::percentile
-  bool at_most = true;  // `<` and `<=`; false: `>` and `>=`
-  double bound = 0;     // ns, operations a second, or a share of 1
-  std::string text;     // as it was given
+  double percent = 99;    // of Quantity::percentile
+  bool at_most = true;    // `<` and `<=`; false: `>` and `>=`
+  bool or_equal = false;  // `<=` and `>=`
+  double bound = 0;       // ns, operations a second, or a share of 1
+  std::string text;       // as it was given
 };
 
 struct Settings {
