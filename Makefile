@@ -16,6 +16,7 @@ CXXFLAGS   ?= -g -Wall -Wextra -Wpedantic -Wno-maybe-uninitialized
 CPPFLAGS    = -Isrc -I. -isystem /usr/share/include/llhttp $(patsubst -I%,-isystem %,$(PKG_CFLAGS))
 # For the few that ask; in every command line it would keep checkouts from sharing a ccache.
 SOURCE_DIRECTORY := -DIMGCACHED_SOURCE_DIRECTORY='"$(CURDIR)"'
+COMMIT      = -DIMGCACHED_COMMIT='"$(shell cat $(BUILD)/commit 2>/dev/null)"'
 CCACHE     := $(shell command -v ccache)
 
 # pkg-config may itself have to be installed first: the first recipe that needs it asks it, once.
@@ -38,14 +39,14 @@ LOADGEN    := $(filter-out $(BUILD)/obj/tools/loadgen/main.o,$(call objects,tool
 PROGRAMS   := $(if $(wildcard src/main.cc),$(BUILD)/imgcached)
 TESTS      := $(BUILD)/tests/unit $(if $(PROGRAMS),$(BUILD)/tests/e2e)
 
-.PHONY: all tests run start stop test test-browser lint layers format clean help packages
+.PHONY: all tests run start stop test test-browser lint layers format clean help packages force
 .DELETE_ON_ERROR:
 
 # --- Packages ------------------------------------------------------------------------------------
 # One call installs what these goals need. Asking dpkg takes milliseconds, so every make asks.
 GOALS      := $(or $(MAKECMDGOALS),all)
 PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,$(GOALS)),run) \
-              $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test) \
+              $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test graphs) \
               $(if $(filter test-browser,$(GOALS)),run browser) \
               $(if $(filter lint format,$(GOALS)),lint)
 packages:
@@ -63,7 +64,17 @@ $(BUILD)/imgcached $(BUILD)/tests/unit $(BUILD)/tests/e2e:
 	@mkdir -p $(@D)
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
 
-$(call objects,src/backend_node.cc tests/e2e/fixture.cc): CPPFLAGS += $(SOURCE_DIRECTORY)
+$(call objects,src/backend_node.cc tests/e2e/fixture.cc tools/loadgen/plot.cc): \
+  CPPFLAGS += $(SOURCE_DIRECTORY)
+
+# Results name the sources they were measured with. The file changes when the name does, and with
+# it one object.
+$(BUILD)/commit: force
+	@mkdir -p $(@D)
+	@commit=$$(git describe --always --dirty 2>/dev/null || echo unknown); \
+	  [ "$$commit" = "$$(cat $@ 2>/dev/null)" ] || echo "$$commit" >$@
+$(call objects,tools/loadgen/environment.cc): $(BUILD)/commit
+$(call objects,tools/loadgen/environment.cc): CPPFLAGS += $(COMMIT)
 $(BUILD)/obj/%.o: %.cc Makefile | packages
 	@echo '  c++  $<'
 	@mkdir -p $(@D)
@@ -95,7 +106,7 @@ test-browser: all packages  ## the pages in Chromium, with and without JavaScrip
 	@cd tests/browser && npm ci --silent --no-audit --no-fund && \
 	  IMGCACHED_PROGRAM=$(abspath $(BUILD)/imgcached) npm test --silent
 lint: packages  ## clang-format, clang-tidy and shellcheck
-	@tools/lint $(CPPFLAGS) $(SOURCE_DIRECTORY)
+	@tools/lint $(CPPFLAGS) $(SOURCE_DIRECTORY) $(COMMIT)
 layers:  ## check that includes only go left, and that one file includes each C library
 	@tools/check-layers
 format: packages  ## rewrite the sources in the project's format

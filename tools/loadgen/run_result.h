@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/loadgen/histogram.h"
@@ -39,6 +41,8 @@ struct Errors {
   std::uint64_t timed_out = 0;  // no answer in time
   std::uint64_t protocol = 0;   // an answer that is no HTTP, or no JSON where it should be
   std::vector<std::pair<int, std::uint64_t>> by_status;  // sorted
+
+  void add(const Errors& other);
 };
 
 // Every read was compared with what the store must hold. Any of these fails the run.
@@ -98,5 +102,9 @@ struct RunResult {
   double per_second(std::uint64_t count) const { return measured_s > 0 ? count / measured_s : 0; }
   double cpu_share() const { return measured_s > 0 ? cpu_s / measured_s : 0; }
 };
+
+// The repeats of a run as if they were one long run, but for the per-second
+// series, which is left out; what the cache holds is that of the last one.
+RunResult combined(std::span<const RunResult> repeats);
 
 }  // namespace imgcached::loadgen
