@@ -34,32 +34,36 @@ Estimate estimate(std::span<const double> samples);
 // REQUIRES: degrees_of_freedom > 0.
 double student_t_95(std::size_t degrees_of_freedom);
 
-// The figures, by the names that they have in --slo and in result files.
+// The figures, by the names that they have in --slo and in result files. Times
+// are response times; throughput counts what was answered, hit_ratio the reads
+// of keys that exist, error_ratio all that was sent, evictions what the server
+// tells.
 struct Figure {
   enum class Unit { per_second, nanoseconds, share, count };
+  enum class Better { more, less, neither };
   std::string_view name;
   Unit unit;
-  bool more_is_better;
+  Better better;
 };
 inline constexpr Figure figures[] = {
-    {"throughput", Figure::Unit::per_second, true},  // operations that were answered
-    {"read.throughput", Figure::Unit::per_second, true},
-    {"write.throughput", Figure::Unit::per_second, true},
-    {"read.mean", Figure::Unit::nanoseconds, false},  // response times, as all that follow
-    {"read.p50", Figure::Unit::nanoseconds, false},
-    {"read.p90", Figure::Unit::nanoseconds, false},
-    {"read.p99", Figure::Unit::nanoseconds, false},
-    {"read.p99.9", Figure::Unit::nanoseconds, false},
-    {"read.max", Figure::Unit::nanoseconds, false},
-    {"write.mean", Figure::Unit::nanoseconds, false},
-    {"write.p50", Figure::Unit::nanoseconds, false},
-    {"write.p90", Figure::Unit::nanoseconds, false},
-    {"write.p99", Figure::Unit::nanoseconds, false},
-    {"write.p99.9", Figure::Unit::nanoseconds, false},
-    {"write.max", Figure::Unit::nanoseconds, false},
-    {"hit_ratio", Figure::Unit::share, true},     // of the reads of keys that exist
-    {"error_ratio", Figure::Unit::share, false},  // of all that was sent
-    {"evictions", Figure::Unit::count, false},    // as the server counts them
+    {"throughput", Figure::Unit::per_second, Figure::Better::more},
+    {"read.throughput", Figure::Unit::per_second, Figure::Better::more},
+    {"write.throughput", Figure::Unit::per_second, Figure::Better::more},
+    {"read.mean", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"read.p50", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"read.p90", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"read.p99", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"read.p99.9", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"read.max", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"write.mean", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"write.p50", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"write.p90", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"write.p99", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"write.p99.9", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"write.max", Figure::Unit::nanoseconds, Figure::Better::less},
+    {"hit_ratio", Figure::Unit::share, Figure::Better::more},
+    {"error_ratio", Figure::Unit::share, Figure::Better::less},
+    {"evictions", Figure::Unit::count, Figure::Better::neither},
 };
 
 // By the figure's name. What a run did not have (times of writes where there
