@@ -20,7 +20,7 @@ COMMIT      = -DIMGCACHED_COMMIT='"$(shell cat $(BUILD)/commit 2>/dev/null)"'
 CCACHE     := $(shell command -v ccache)
 
 # pkg-config may itself have to be installed first: the first recipe that needs it asks it, once.
-MODULES    := libuv libmariadb simdjson spdlog fmt libxxhash
+MODULES    := libuv libmariadb simdjson spdlog fmt libxxhash zlib
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(MODULES)))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $$(shell pkg-config --libs $(MODULES); \
                 pkg-config --libs --silence-errors libllhttp))$(PKG_LIBS)
