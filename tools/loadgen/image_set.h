@@ -16,9 +16,13 @@
 // a PNG is stamped by a private chunk behind its header, a JPEG by a comment
 // segment behind its first marker; any other type by bytes behind its end, which
 // decoders of GIF, WebP, BMP, TIFF, AVIF and ICO leave alone.
+//
+// But for lognormal sizes all of it is integer arithmetic, so that a store filled
+// from one machine can be checked from another.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,9 +60,11 @@ struct Version {
 
 class ImageSet {
  public:
-  // Lognormal sizes are represented by as many sizes, one for each equally
-  // probable share of the distribution, so the mean and the spread are right.
-  static constexpr std::size_t lognormal_templates = 64;
+  // Generated templates: 64, or of large images as many as fit into the memory.
+  // Lognormal sizes are represented by as many sizes, the means of equally
+  // probable shares of the distribution, so their mean is the distribution's.
+  static constexpr std::size_t templates_max = 64;
+  static constexpr std::uint64_t templates_bytes_max = 128 << 20;
   static constexpr std::size_t files_max = 1'000;
   static constexpr std::uint64_t files_bytes_max = 1u << 30;  // of all together
 
@@ -78,20 +84,41 @@ class ImageSet {
   std::size_t image_bytes(std::uint64_t key) const;
   double mean_bytes() const;
 
-  // Names seed and templates: two sets with the same number have the same images.
+  // Names the seed and the templates: two sets with the same number have the same images.
   std::uint64_t workload() const { return workload_; }
 
  private:
   friend class ImageCheck;
   enum class StampKind { palette, png_chunk, jpeg_comment, trailer };
+  static constexpr StampKind stamp_kinds[] = {StampKind::palette, StampKind::png_chunk,
+                                              StampKind::jpeg_comment, StampKind::trailer};
   struct Template {
     Blob bytes;
     std::size_t stamp_at = 0;
     StampKind stamp_kind = StampKind::trailer;
+
+    // With the stamp.
+    std::size_t image_bytes() const { return bytes.size() + stamp_bytes(stamp_kind); }
   };
+  // What a stamp says.
+  struct Identity {
+    std::uint64_t workload = 0;
+    std::uint64_t key = 0;
+    Version version;
+  };
+
+  ImageSet(std::vector<Template> templates, std::uint64_t seed);
   const Template& template_of(std::uint64_t key) const;
+
+  // Where in a template of so many bytes the stamp belongs.
+  static std::size_t stamp_at(StampKind kind, std::size_t template_bytes);
   static std::size_t stamp_bytes(StampKind kind);
-  std::string stamp(StampKind kind, std::uint64_t key, Version version) const;
+  // Every stamp lies within so many bytes of the front or of the end.
+  static constexpr std::size_t stamps_front_bytes = 153;
+  static constexpr std::size_t stamps_end_bytes = 56;
+  static std::string stamp(StampKind kind, const Identity& identity);
+  // Nothing: these bytes are not a stamp, or not as it was made.
+  static std::optional<Identity> read_stamp(StampKind kind, std::string_view bytes);
 
   std::vector<Template> templates_;
   std::uint64_t seed_ = 0;
