@@ -1,10 +1,12 @@
 // ImageCheck: compares an image that comes in pieces, byte by byte, with what
 // the key's image must be, and tells which version it is. It copies nothing but
-// the stamp.
+// some bytes at either end, where stamps are: its key's, or in a store filled
+// with other flags one of another kind.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <string>
+#include <optional>
 #include <string_view>
 
 #include "tools/loadgen/image_set.h"
@@ -28,12 +30,18 @@ class ImageCheck {
   Version version() const { return version_; }
 
  private:
+  void keep_ends(std::string_view piece, std::size_t begin);
+  // The stamp of this kind in what has come.
+  std::optional<ImageSet::Identity> stamp_of(ImageSet::StampKind kind) const;
+
   const ImageSet& images_;
   const ImageSet::Template& template_;
   std::uint64_t key_;
   std::size_t received_ = 0;
   bool differs_ = false;
-  std::string stamp_;
+  // The first bytes that came, and right-aligned the last ones.
+  std::array<char, ImageSet::stamps_front_bytes> front_{};
+  std::array<char, ImageSet::stamps_end_bytes> end_{};
   Version version_;
 };
 
