@@ -213,7 +213,7 @@ Result<Sizes> Sizes::parse(std::string_view text) {
 }
 
 std::string Sizes::text() const {
-  const std::string median = bytes_text(median_bytes);
+  std::string median = bytes_text(median_bytes);
   if (kind == Kind::fixed) return median;
   return "lognormal:" + median + (sigma == Sizes().sigma ? "" : fmt::format(":{}", sigma));
 }
