@@ -309,7 +309,8 @@ void declare_run(CommandFlags& flags, Settings& settings) {
 
   flags.group("Output");
   flags.value("--out", "BASE", settings.out, parse_base, "",
-              "write the results too: BASE.json, BASE.csv and BASE.hgrm");
+              "write the results too: BASE.json, BASE.csv, BASE-seconds.csv, BASE-read.hgrm and "
+              "BASE-write.hgrm");
   flags.value("--label", "TEXT", settings.label, parse_label, "",
               "what is measured, such as LRU: names it in graphs and comparisons");
   add_quiet(flags, settings);
@@ -416,9 +417,9 @@ void declare_plot(CommandFlags& flags, Settings& settings) {
       "Draws latency and throughput of each ratio, one line for each label, as SVG and PNG, and "
       "an HTML report of them all. Needs gnuplot.";
   flags.positional("DIR", settings.inputs.emplace_back(), parse_path, "",
-                   "what sweep wrote with --out DIR");
+                   "where the results are: what sweep wrote, or several of run");
   flags.group("Flags");
-  flags.value("--out", "DIR", settings.out, parse_path, "where the results are",
+  flags.value("--out", "DIR", settings.out, parse_path, "DIR of the results",
               "where the graphs and the report go");
   flags.help_flag();
   add_exit_statuses(flags.page(), plain);

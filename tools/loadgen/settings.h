@@ -75,7 +75,7 @@ struct Settings {
   Load load;
   bool preload = true;  // run and sweep: write every key once before
 
-  bool find_max = false;
+  bool find_max = false;  // search the highest rate that meets all slos, from load.rate.from on
   std::vector<Slo> slos;
   std::optional<double> max_error_percent;
 
