@@ -29,7 +29,9 @@ Task<Result<http::Form>> read_parameters(http::Request& request);
 // The value of a field as a text of its own; empty when there is none.
 std::string value_of(const http::Form& form, std::string_view name);
 
-// `text` without white space at its ends.
+// `text` without white space at its ends. Line ends count as such, other than
+// between the words of a header (http/white_space.h): a field is what a person
+// typed, or what `curl -d @file` read.
 std::string_view trimmed(std::string_view text);
 
 }  // namespace imgcached::pages
