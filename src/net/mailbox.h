@@ -69,43 +69,62 @@ class Mailbox {
   std::atomic<int> calls_{0};
 };
 
-// The awaiter of call(). Runs `function` on the loop of `there` and resumes on
-// the loop of `here`, which must be the awaiting coroutine's.
-template <class Function>
-class Call : private Mailbox::Letter {
+// What the two kinds of call share: the place in the queue, the way there and
+// the way back. The letter lives in the awaiter, and so in the caller's frame.
+template <class Value>
+class CallAwaiter : protected Mailbox::Letter {
  public:
-  using Value = std::invoke_result_t<Function&>;
-
-  Call(Mailbox& there, Mailbox& here, Function& function)
-      : there_(there), here_(here), function_(function) {}
-
   bool await_ready() {
     if (there_.enter_call()) return false;
     value_.emplace(Error{Errc::unavailable, "too many calls are waiting; try again"});
     return true;
   }
-  void await_suspend(std::coroutine_handle<> waiter) {
+  Value await_resume() { return std::move(*value_); }
+
+ protected:
+  CallAwaiter(Mailbox& there, Mailbox& here) : there_(there), here_(here) {}
+
+  // Has `arrive` run on the loop of `there`; it is to bring about an answer().
+  void send(std::coroutine_handle<> waiter, void (*arrive)(Letter* letter)) {
     waiter_ = waiter;
-    deliver = [](Letter* letter) {  // there
-      auto* self = static_cast<Call*>(letter);
-      self->value_.emplace(self->function_());
-      self->deliver = [](Letter* answer) {  // and back here
-        auto* done = static_cast<Call*>(answer);
-        done->there_.leave_call();
-        done->waiter_.resume();
-      };
-      self->here_.post(*self);
-    };
+    deliver = arrive;
     there_.post(*this);
   }
-  Value await_resume() { return std::move(*value_); }
+  // On the loop of `there`: the caller goes on with `value`, on its own loop.
+  void answer(Value value) {
+    value_.emplace(std::move(value));
+    deliver = [](Letter* letter) {
+      auto* self = static_cast<CallAwaiter*>(letter);
+      self->there_.leave_call();
+      self->waiter_.resume();
+    };
+    here_.post(*this);
+  }
 
  private:
   Mailbox& there_;
   Mailbox& here_;
-  Function& function_;
   std::coroutine_handle<> waiter_;
   std::optional<Value> value_;
+};
+
+// The awaiter of call(). Runs `function` on the loop of `there` and resumes on
+// the loop of `here`, which must be the awaiting coroutine's.
+template <class Function>
+class Call : public CallAwaiter<std::invoke_result_t<Function&>> {
+ public:
+  Call(Mailbox& there, Mailbox& here, Function& function)
+      : Call::CallAwaiter(there, here), function_(function) {}
+
+  void await_suspend(std::coroutine_handle<> waiter) {
+    this->send(waiter, [](Mailbox::Letter* letter) {
+      auto* self = static_cast<Call*>(letter);
+      self->answer(self->function_());
+    });
+  }
+
+ private:
+  Function& function_;
 };
 
 // REQUIRES: `function` outlives the await and returns a Result.
@@ -114,50 +133,34 @@ Call<Function> call(Mailbox& there, Mailbox& here, Function& function) {
   return Call<Function>(there, here, function);
 }
 
+template <class Function>
+using TaskCallValue =
+    decltype(std::declval<std::invoke_result_t<Function&>>().operator co_await().await_resume());
+
 // As Call, for a `function` that returns a Task<Result<...>>: the task runs on
 // the other loop, counted by its gate.
 template <class Function>
-class TaskCall : private Mailbox::Letter {
+class TaskCall : public CallAwaiter<TaskCallValue<Function>> {
  public:
-  using TaskType = std::invoke_result_t<Function&>;
-  using Value = decltype(std::declval<TaskType>().operator co_await().await_resume());
-
   TaskCall(Mailbox& there, Gate& gate, Mailbox& here, Function& function)
-      : there_(there), gate_(gate), here_(here), function_(function) {}
+      : TaskCall::CallAwaiter(there, here), gate_(gate), function_(function) {}
 
-  bool await_ready() {
-    if (there_.enter_call()) return false;
-    value_.emplace(Error{Errc::unavailable, "too many calls are waiting; try again"});
-    return true;
-  }
   void await_suspend(std::coroutine_handle<> waiter) {
-    waiter_ = waiter;
-    deliver = [](Letter* letter) {
+    this->send(waiter, [](Mailbox::Letter* letter) {
       auto* self = static_cast<TaskCall*>(letter);
       self->gate_.spawn(run(self));
-    };
-    there_.post(*this);
+    });
   }
-  Value await_resume() { return std::move(*value_); }
 
  private:
   static Task<void> run(TaskCall* self) {
-    TaskType task = self->function_();
-    self->value_.emplace(co_await std::move(task));
-    self->deliver = [](Letter* answer) {
-      auto* done = static_cast<TaskCall*>(answer);
-      done->there_.leave_call();
-      done->waiter_.resume();
-    };
-    self->here_.post(*self);
+    std::invoke_result_t<Function&> task = self->function_();
+    TaskCallValue<Function> value = co_await std::move(task);
+    self->answer(std::move(value));
   }
 
-  Mailbox& there_;
   Gate& gate_;
-  Mailbox& here_;
   Function& function_;
-  std::coroutine_handle<> waiter_;
-  std::optional<Value> value_;
 };
 
 template <class Function>
