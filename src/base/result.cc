@@ -11,6 +11,7 @@ std::string_view to_string(Errc code) {
     case Errc::unavailable: return "unavailable";
     case Errc::storage_full: return "storage_full";
     case Errc::storage_failed: return "storage_failed";
+    case Errc::data_lost: return "data_lost";
     case Errc::timed_out: return "timed_out";
     case Errc::closed: return "closed";
     case Errc::protocol: return "protocol";

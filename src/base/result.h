@@ -24,6 +24,7 @@ enum class Errc {
   unavailable,       // something we depend on is down or overloaded: try again
   storage_full,      // the disk or a quota is exhausted
   storage_failed,    // the file system refused for another reason
+  data_lost,         // what was stored is damaged or gone, for good
   timed_out,         // the peer, or something we depend on, took too long
   closed,            // the peer went away, or we closed the resource ourselves
   protocol,          // the peer broke the protocol

@@ -41,6 +41,7 @@ int status_of(Errc code) {
     case Errc::unavailable: return 503;
     case Errc::storage_full: return 507;
     case Errc::storage_failed: return 503;
+    case Errc::data_lost: return 500;
     case Errc::timed_out: return 408;
     case Errc::closed: return 400;
     case Errc::protocol: return 400;

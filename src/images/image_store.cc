@@ -111,12 +111,12 @@ Task<Result<Blob>> ImageStore::read_stored(std::string key) {
     const db::ImageRow& found = **row;
     if (found.location == missing_location) {
       log::error("image_file_missing key=\"{}\" location={}", key, missing_location);
-      co_return Error{Errc::internal, "the file of this image is missing; upload it again"};
+      co_return Error{Errc::data_lost, "the file of this image is missing; upload it again"};
     }
     Result<Blob> blob = co_await blobs_.read(found.location);
     if (blob && blob->digest().hex() != found.etag) {
       log::error("image_file_damaged key=\"{}\" location={}", key, found.location);
-      co_return Error{Errc::internal, "the file of this image is damaged; upload it again"};
+      co_return Error{Errc::data_lost, "the file of this image is damaged; upload it again"};
     }
     if (blob || blob.error().code != Errc::not_found) co_return blob;
     missing_location = found.location;

@@ -55,7 +55,7 @@ http::Response ImagePage::refuse(const std::string& key, const Error& error) con
   const Failure failure = failure_of(error);
   View view;
   view.text("key", key).text("error", sentence(failure.message));
-  if (error.code == Errc::not_found) {
+  if (error.code == Errc::not_found || error.code == Errc::data_lost) {
     view.flag("is_missing", true)
         .text("upload_url", "/upload_image?key=" + http::percent_encode(key));
   }

@@ -688,16 +688,16 @@ TEST_CASE("a failed removal of all leaves the cache alone when nothing was remov
 
 // --- Damage, and the start after a crash --------------------------------------------------------
 
-TEST_CASE("a damaged or missing file is an internal error, never wrong bytes") {
+TEST_CASE("a damaged or missing file is told as such, and never wrong bytes are served") {
   Rig rig;
   rig.must_upload("cat", gif("cat"));
   const std::string path = rig.root + "/" + rig.location("cat");
   std::ofstream(path, std::ios::binary) << gif("dog");
-  CHECK(rig.read("cat") == "internal");
+  CHECK(rig.read("cat") == "data_lost");
   std::ofstream(path, std::ios::binary | std::ios::trunc) << "GIF";
-  CHECK(rig.read("cat") == "internal");
+  CHECK(rig.read("cat") == "data_lost");
   fs::remove(path);
-  CHECK(rig.read("cat") == "internal");
+  CHECK(rig.read("cat") == "data_lost");
   CHECK(rig.service.stats().cmd_set == 0);
   rig.must_upload("cat", gif("healed"));
   CHECK(rig.read("cat") == gif("healed"));
@@ -714,7 +714,7 @@ TEST_CASE("recovery removes the files that no row names, and only those") {
   CHECK(rig.run(rig.store.recover(false)).ok());
   CHECK(rig.files() == std::set<std::string>{rig.location("cat")});
   CHECK(rig.read("cat") == gif("cat"));
-  CHECK(rig.read("dog") == "internal");  // its row is the user's to decide about
+  CHECK(rig.read("dog") == "data_lost");  // its row is the user's to decide about
   CHECK(rig.service.stats().clears == 0);
 }
 
