@@ -101,6 +101,9 @@ std::optional<Connection::Refusal> Connection::admit(Request& request, Router::M
       return Refusal{413, "the body is over the limit of " +
                               std::to_string(match.route->body_bytes_max) + " bytes; send less"};
     }
+    if (match.route->needs_body && !request.head.content_length && !request.head.chunked) {
+      return Refusal{411, "send what is to be stored as the body, with its Content-Length"};
+    }
     return std::nullopt;
   }
   if (match.allowed.empty()) return Refusal{404, "there is nothing under this path"};

@@ -33,6 +33,7 @@ struct Route {
   std::string pattern;
   Handler handler;
   std::uint64_t body_bytes_max = 0;  // beyond: 413
+  bool needs_body = false;           // without one, even an empty one: 411
 };
 
 class Router {

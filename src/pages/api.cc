@@ -88,7 +88,7 @@ void Api::add_routes(http::Router& router) {
   const auto remove_one = [this](Request& r) { return remove(r); };
 
   router.add({Method::post, "/api/upload", [this](Request& r) { return upload(r); },
-              upload_bytes_max_ + upload_form_overhead_bytes});
+              upload_bytes_max_ + upload_form_overhead_bytes, true});
   router.add({Method::get, "/api/list_keys", list});
   router.add({Method::post, "/api/list_keys", list, small});
   router.add({Method::get, "/api/key/*", read});

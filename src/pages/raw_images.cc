@@ -94,7 +94,7 @@ void RawImages::add_routes(http::Router& router) {
   for (const char* pattern : {"/images/*", "/images"}) {
     router.add({http::Method::get, pattern, [this](http::Request& r) { return get(r); }});
     router.add({http::Method::put, pattern, [this](http::Request& r) { return put(r); },
-                upload_bytes_max_});
+                upload_bytes_max_, true});
     router.add({http::Method::delete_, pattern, [this](http::Request& r) { return remove(r); }});
   }
 }
@@ -108,9 +108,6 @@ Task<http::Response> RawImages::get(http::Request& request) {
 }
 
 Task<http::Response> RawImages::put(http::Request& request) {
-  if (!request.head.content_length && !request.head.chunked) {
-    co_return json_failure(Failure{411, "send the image as the body, with its Content-Length"});
-  }
   Result<std::string> key = key_of(request);
   if (!key) co_return json_failure(key.error());
   Result<void> valid = cache::validate_key(*key);

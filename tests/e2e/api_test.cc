@@ -164,6 +164,14 @@ DEPLOYED_TEST_CASE("api: an upload without key or file is a 400 that says which"
                 "boundary");
 }
 
+DEPLOYED_TEST_CASE("bug: an upload without any length was a 400") {
+  Deployment& it = Where::deployment();
+  check_failure(it.backend.request("POST", "/api/upload"), 411, "Content-Length");
+  const Reply page = it.backend.request("POST", "/upload_image");
+  CHECK(page.status == 411);
+  CHECK(page.header("Content-Type").starts_with("text/html"));
+}
+
 DEPLOYED_TEST_CASE("api: a broken multipart body is a 400 and leaves nothing") {
   Deployment& it = Where::deployment();
   const std::size_t files = it.files().size();

@@ -29,6 +29,8 @@ class ServerFixture {
     add(http::Method::get, "/images/*", [](http::Request& request) { return name(request); });
     add(http::Method::put, "/images/*", [](http::Request& request) { return echo(request); });
     add(http::Method::post, "/echo", [](http::Request& request) { return echo(request); });
+    router_.add({http::Method::post, "/needy", [](http::Request& request) { return echo(request); },
+                 body_bytes_max, true});
     add(http::Method::post, "/ignore", [](http::Request&) { return hello(); });
     add(http::Method::post, "/tail",
         [this](http::Request& request) { return tail(*this, request); });

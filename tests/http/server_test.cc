@@ -295,6 +295,21 @@ TEST_CASE("HTTP/1.0 and requests without a body get no 100 Continue") {
   CHECK(answer.keep_alive);
 }
 
+TEST_CASE(
+    "a route that needs a body refuses a request without one by 411, and takes an empty one") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer refused = peer.ask("POST /needy HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(refused.status == 411);
+  CHECK(refused.body.find("Content-Length") != std::string::npos);
+  CHECK(refused.keep_alive);
+  CHECK(peer.ask(post("/needy", "")).status == 200);
+  CHECK(peer.ask("POST /needy HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+            .status == 200);
+  CHECK(peer.ask("POST /echo HTTP/1.1\r\nHost: x\r\n\r\n").status == 200);
+}
+
 TEST_CASE("a body over the limit is refused before it is read") {
   ServerFixture fixture;
   fixture.start();
