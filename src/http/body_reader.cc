@@ -1,7 +1,10 @@
 #include "http/body_reader.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
+
+#include "base/clock.h"
 
 namespace imgcached::http {
 namespace {
@@ -11,17 +14,21 @@ Error over_limit(std::uint64_t bytes_max) {
                "the body is over the limit of " + std::to_string(bytes_max) + " bytes; send less"};
 }
 
+Error too_slow() {
+  return Error{Errc::timed_out, "the body stopped coming, or came too slowly; send it again"};
+}
+
 }  // namespace
 
 BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& parser,
-                       const MessageHead& head, std::uint64_t bytes_max,
-                       std::uint64_t idle_timeout_ms)
+                       const MessageHead& head, std::uint64_t bytes_max, Pace pace)
     : stream_(stream),
       buffer_(buffer),
       parser_(parser),
       content_length_(head.chunked ? std::nullopt : head.content_length),
       bytes_max_(bytes_max),
-      idle_timeout_ms_(idle_timeout_ms) {
+      pace_(pace),
+      patience_ms_(pace.pause_max_ms) {
   const auto expectation = head.headers.find("Expect");
   continue_pending_ = expectation && head.has_body() && head.version_minor >= 1;
   if (content_length_.value_or(0) > bytes_max_) error_ = over_limit(bytes_max_);
@@ -35,22 +42,29 @@ BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& par
 Task<Result<void>> BodyReader::refill() {
   if (continue_pending_) {
     continue_pending_ = false;
-    stream_.set_deadline(idle_timeout_ms_);
+    stream_.set_deadline(pace_.pause_max_ms);
     const net::Stream::Pieces go_on{"HTTP/1.1 100 Continue\r\n\r\n", {}};
     Result<void> written = co_await stream_.write(go_on);
     if (!written) co_return std::move(written).error();
   }
-  stream_.set_deadline(idle_timeout_ms_);
+  if (patience_ms_ == 0) co_return too_slow();
+  const std::uint64_t began_ms = monotonic_ms();
+  stream_.set_deadline(patience_ms_);
   Result<std::size_t> count = co_await stream_.read(buffer_);
   stream_.set_deadline(0);
   if (!count) {
-    if (count.error().code == Errc::timed_out) {
-      co_return Error{Errc::timed_out, "the body stopped coming"};
-    }
+    if (count.error().code == Errc::timed_out) co_return too_slow();
     co_return std::move(count).error();
   }
   if (*count == 0) co_return Error{Errc::closed, "the connection ended in the middle of the body"};
+  account(*count, monotonic_ms() - began_ms);
   co_return Result<void>();
+}
+
+void BodyReader::account(std::uint64_t bytes, std::uint64_t waited_ms) {
+  patience_ms_ -= std::min(patience_ms_, waited_ms);
+  patience_ms_ += bytes * 1000 / pace_.bytes_per_second_min;
+  patience_ms_ = std::min(patience_ms_, pace_.pause_max_ms);
 }
 
 Task<Result<std::string_view>> BodyReader::next() {

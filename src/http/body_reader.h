@@ -4,6 +4,13 @@
 // the client and us nothing, and `Expect: 100-continue` is answered when the
 // handler first asks. The bound is the route's; it is checked against
 // Content-Length at once and against the bytes as they come otherwise.
+//
+// A client may take its time, but not for ever: the pace bounds how long is
+// waited. Each read uses up the time that was waited for it, each byte gives
+// 1 / bytes_per_second_min of a second back, and never is there more left than
+// pause_max_ms. So a client may be silent for that long once in a while; one
+// that keeps dripping runs out of time, however much it had sent before. The
+// time that a handler takes (for the disk) is not the client's and not counted.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +28,14 @@ namespace imgcached::http {
 
 class BodyReader {
  public:
+  // What is asked of the client; see above.
+  struct Pace {
+    std::uint64_t pause_max_ms;
+    std::uint64_t bytes_per_second_min;
+  };
+
   BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& parser, const MessageHead& head,
-             std::uint64_t bytes_max, std::uint64_t idle_timeout_ms);
+             std::uint64_t bytes_max, Pace pace);
 
   // What the client announced; absent with chunked coding.
   std::optional<std::uint64_t> content_length() const { return content_length_; }
@@ -47,6 +60,8 @@ class BodyReader {
 
  private:
   Task<Result<void>> refill();
+  // Between two reads of the socket: that many bytes took so long.
+  void account(std::uint64_t bytes, std::uint64_t waited_ms);
 
   net::Stream& stream_;
   net::ReadBuffer& buffer_;
@@ -54,7 +69,8 @@ class BodyReader {
   std::optional<std::uint64_t> content_length_;
   std::uint64_t bytes_max_;
   std::uint64_t bytes_read_ = 0;
-  std::uint64_t idle_timeout_ms_;
+  const Pace pace_;
+  std::uint64_t patience_ms_;  // for the next read
   bool at_end_ = false;
   bool continue_pending_ = false;  // the client may send nothing before our `100 Continue`
   std::optional<Error> error_;

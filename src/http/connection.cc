@@ -119,7 +119,8 @@ Task<bool> Connection::answer() {
   Router::Match match;
   const std::optional<Refusal> refused = admit(request, match);
   BodyReader body(stream_, buffer_, parser_, request.head,
-                  match.route ? match.route->body_bytes_max : 0, limits_.body_timeout_ms);
+                  match.route ? match.route->body_bytes_max : 0,
+                  {limits_.body_timeout_ms, limits_.body_bytes_per_second_min});
   request.body = &body;
 
   Response response;

@@ -28,10 +28,13 @@ namespace imgcached::http {
 
 struct ServerLimits {
   ParserLimits parser;
-  std::size_t connections_max = 16384;        // beyond: 503
-  std::uint64_t idle_timeout_ms = 60'000;     // between requests: closed silently
-  std::uint64_t head_timeout_ms = 10'000;     // from a head's first byte to its last: 408
-  std::uint64_t body_timeout_ms = 20'000;     // between two pieces of a body: 408
+  std::size_t connections_max = 16384;     // beyond: 503
+  std::uint64_t idle_timeout_ms = 60'000;  // between requests: closed silently
+  std::uint64_t head_timeout_ms = 10'000;  // from a head's first byte to its last: 408
+  std::uint64_t body_timeout_ms = 20'000;  // between two pieces of a body: 408
+  // What a body has to come at, but for pauses of body_timeout_ms: 408. That is
+  // far below any network people upload by, and makes a slot cost its holder.
+  std::uint64_t body_bytes_per_second_min = 500;
   std::uint64_t write_timeout_ms = 20'000;    // per written_piece_bytes: closed
   std::size_t written_piece_bytes = 1 << 20;  // what is handed to the socket at once
   // A body that no handler wanted: read and dropped up to this size, to keep the

@@ -418,6 +418,57 @@ TEST_CASE("a body that stops coming is 408") {
   CHECK(peer.sees_end());
 }
 
+// Lets that much time pass while the server goes on.
+void pass_time(ServerFixture& fixture, std::uint64_t ms) {
+  net::Timer timer(fixture.loop);
+  bool passed = false;
+  timer.start(
+      ms, [](void* flag) { *static_cast<bool*>(flag) = true; }, &passed);
+  run_until(fixture.loop, [&] { return passed; });
+}
+
+// A byte before each time limit used to hold a connection for as long as one liked.
+TEST_CASE("a body that drips is 408, however much of it had come") {
+  ServerFixture fixture;
+  fixture.limits.body_timeout_ms = 200;
+  fixture.limits.body_bytes_per_second_min = 1'000;
+  fixture.start();
+  std::string begin;
+  SUBCASE("nothing") {}
+  SUBCASE("much") { begin = std::string(100'000, 'x'); }
+  const std::size_t drops_max = 4'000;
+  Peer peer(fixture);
+  peer.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+            std::to_string(begin.size() + drops_max + 1) + "\r\n\r\n" + begin);
+  std::size_t drops = 0;
+  while (drops < drops_max && fixture.server->stats().responses_by_class[4] == 0) {
+    pass_time(fixture, 5);
+    if (!peer.try_send("x")) break;
+    ++drops;
+  }
+  CHECK(drops < drops_max);
+  CHECK(peer.receive().status == 408);
+}
+
+TEST_CASE("a slow body that keeps to the pace is read to its end, for longer than any pause") {
+  ServerFixture fixture;
+  fixture.limits.body_timeout_ms = 1'000;
+  fixture.limits.body_bytes_per_second_min = 1'000;
+  fixture.start();
+  const std::size_t pieces = 150;  // of 10 ms: 1.5 s
+  const std::string piece(1'000, 'x');
+  Peer peer(fixture);
+  peer.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+            std::to_string(pieces * piece.size()) + "\r\n\r\n");
+  for (std::size_t i = 0; i < pieces; ++i) {
+    pass_time(fixture, 10);
+    peer.send(piece);
+  }
+  const Peer::Answer answer = peer.receive();
+  CHECK(answer.status == 200);
+  CHECK(answer.body.size() == pieces * piece.size());
+}
+
 TEST_CASE("a connection that idles is closed without a word") {
   ServerFixture fixture;
   fixture.limits.idle_timeout_ms = 30;
@@ -448,11 +499,7 @@ TEST_CASE("a slow handler is not cut by the timeouts of reading") {
   Peer peer(fixture);
   peer.send(get_wait);
   run_until(fixture.loop, [&] { return fixture.waiting.size() == 1; });
-  net::Timer pause(fixture.loop);
-  bool passed = false;
-  pause.start(
-      40, [](void* flag) { *static_cast<bool*>(flag) = true; }, &passed);
-  run_until(fixture.loop, [&] { return passed; });
+  pass_time(fixture, 40);
   fixture.release();
   CHECK(peer.receive().body == "waited");
 }
