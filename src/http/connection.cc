@@ -122,6 +122,7 @@ Task<bool> Connection::answer() {
                   match.route ? match.route->body_bytes_max : 0,
                   {limits_.body_timeout_ms, limits_.body_bytes_per_second_min});
   request.body = &body;
+  request.stream = &stream_;
 
   Response response;
   if (refused) {

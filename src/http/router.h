@@ -14,6 +14,7 @@
 #include "base/task.h"
 #include "http/body_reader.h"
 #include "http/message.h"
+#include "net/stream.h"
 
 namespace imgcached::http {
 
@@ -24,6 +25,12 @@ struct Request {
   std::string rest;   // what the `*` of the pattern stands for
   std::string query;  // still encoded, without the question mark
   BodyReader* body = nullptr;
+  const net::Stream* stream = nullptr;  // to whoever asked
+
+  // Nobody can read the response any more: the client's connection was reset, or
+  // cut off at the end of a drain. A handler that works step after step asks
+  // between two of them.
+  bool is_abandoned() const { return stream && !stream->is_connected(); }
 };
 
 using Handler = std::function<Task<Response>(Request& request)>;

@@ -228,7 +228,7 @@ Task<Result<void>> ImageStore::remove(std::string key) {
   co_return too_contended();
 }
 
-Task<Result<void>> ImageStore::remove_all() {
+Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
   Result<void> result;
   bool is_changed = false;
   std::string after;
@@ -250,6 +250,7 @@ Task<Result<void>> ImageStore::remove_all() {
     stats_.removals += *removed;
     // No row names these any more: those that we did not remove were replaced.
     co_await remove_files(std::move(locations));
+    if (!goes_on()) result = Error{Errc::closed, "the removal of all images was broken off"};
   }
   co_await forget_all_cached();
   co_return result;
@@ -328,6 +329,7 @@ Task<void> ImageStore::settle_in_background() {
 Task<void> ImageStore::settle_rows() {
   const std::vector<Unsettled> open_ones = unsettled_;
   for (const Unsettled& open : open_ones) {
+    if (closing_) co_return;
     Result<std::optional<db::ImageRow>> row = co_await table_.find(open.key, db::Read::settled);
     if (!row) co_return;
     const auto entry = std::find_if(unsettled_.begin(), unsettled_.end(), [&](const Unsettled& e) {
@@ -367,6 +369,7 @@ Task<void> ImageStore::deliver_invalidations() {
   const std::vector<std::pair<std::string, std::uint64_t>> keys(undelivered_.begin(),
                                                                 undelivered_.end());
   for (const auto& [key, due] : keys) {
+    if (closing_) co_return;
     Result<void> invalidated = co_await cache_.invalidate(key);
     if (!invalidated) co_return;
     const auto entry = undelivered_.find(key);

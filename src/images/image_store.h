@@ -35,6 +35,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -117,8 +118,9 @@ class ImageStore {
 
   // Error not_found when there is none.
   Task<Result<void>> remove(std::string key);
-  // Every image that was stored when the call began.
-  Task<Result<void>> remove_all();
+  // Every image that was stored when the call began. Asks between two steps
+  // whether to go on; if not, what has been removed is, and the error is closed.
+  Task<Result<void>> remove_all(std::function<bool()> goes_on);
 
   // The keys that start with `prefix` and come after `after`.
   Task<Result<Listing>> list(std::string prefix, std::string after, std::size_t limit);

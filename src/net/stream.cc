@@ -1,5 +1,6 @@
 #include "net/stream.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -237,6 +238,13 @@ void Stream::expire(State* state) {
 void Stream::close() {
   deadline_.close();
   handle_.reset();
+}
+
+bool Stream::is_connected() const {
+  uv_os_fd_t fd;
+  if (!handle_ || uv_fileno(reinterpret_cast<uv_handle_t*>(&handle_->uv), &fd) != 0) return false;
+  pollfd asked{fd, 0, 0};  // errors and hang-ups are told unasked
+  return ::poll(&asked, 1, 0) == 0;
 }
 
 Address Stream::peer() const {

@@ -59,6 +59,10 @@ class Stream {
   // Ends the connection; whoever waits gets Errc::closed. Idempotent.
   void close();
   bool is_open() const { return static_cast<bool>(handle_); }
+  // Whether the peer may still read what is written: not after a close of ours,
+  // nor after a reset. One that has only ended its own writing still reads.
+  // Asks the system, for nobody hears of a reset while nobody reads.
+  bool is_connected() const;
 
   Address peer() const;
 

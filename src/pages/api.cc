@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "base/clock.h"
 #include "http/base64.h"
@@ -16,6 +17,9 @@ namespace {
 
 // One statement's worth of keys; between two of them other requests have a turn.
 constexpr std::size_t keys_per_step = 1000;
+
+// For the log at most: nobody is left to read it.
+Error broken_off() { return Error{Errc::closed, "the client has gone"}; }
 
 constexpr const char* done = R"({"success":"true"})";
 
@@ -121,6 +125,7 @@ Task<http::Response> Api::list_keys(http::Request& request) {
   std::size_t listed = 0;
   bool more = true;
   while (more && listed < parameters->limit) {
+    if (request.is_abandoned()) co_return json_failure(broken_off());
     const std::size_t step = std::min(keys_per_step, parameters->limit - listed);
     Result<images::Listing> page =
         co_await store_.list(parameters->prefix, parameters->after, step);
@@ -160,8 +165,9 @@ Task<http::Response> Api::remove(http::Request& request) {
   co_return json_response(200, done);
 }
 
-Task<http::Response> Api::remove_all(http::Request&) {
-  Result<void> removed = co_await store_.remove_all();
+Task<http::Response> Api::remove_all(http::Request& request) {
+  std::function<bool()> goes_on = [&request] { return !request.is_abandoned(); };
+  Result<void> removed = co_await store_.remove_all(std::move(goes_on));
   if (!removed) co_return json_failure(removed.error());
   co_return json_response(200, done);
 }

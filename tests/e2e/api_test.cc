@@ -322,6 +322,57 @@ DEPLOYED_TEST_CASE("bug: a temporary file shared by two requests mixes images") 
   }
 }
 
+// They used to work on, page after page, for a client that was no longer there.
+TEST_CASE("api: calls that take many statements end when their client has gone") {
+  Server server;
+  const auto query = [&](const std::string& sql) {
+    return Database::shared().query(sql, server.database());
+  };
+  const auto number = [&](const std::string& sql) { return std::stol(query(sql).at(0).back()); };
+  const auto running = [&](const std::string& pattern) {
+    return number(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> "
+        "CONNECTION_ID() AND info LIKE '" +
+        pattern + "'");
+  };
+  const auto insert_images = [&](int count) {
+    query(
+        "INSERT INTO images (`key`, location, content_type, byte_size, etag, created_at, "
+        "updated_at) SELECT seq, CONCAT('00/', seq), 'image/gif', 1, '', NOW(), NOW() FROM "
+        "seq_1_to_" +
+        std::to_string(count));
+  };
+  HttpPeer peer(server.backend_port());
+  SUBCASE("delete_all") {
+    insert_images(2'000);  // four statements
+    query("CREATE TRIGGER slow BEFORE DELETE ON images FOR EACH ROW SET @slept = SLEEP(0.001)");
+    REQUIRE(peer.connection().send("POST /api/delete_all HTTP/1.1\r\nHost: x\r\n\r\n"));
+    eventually("the first images are being deleted", [&] { return running("DELETE%") == 1; });
+    peer.connection().reset();
+    CHECK(server.terminate() == 0);
+    CHECK(number("SELECT COUNT(*) FROM images") >= 1'000);
+  }
+  SUBCASE("list_keys") {
+    insert_images(100'000);  // a hundred statements
+    // Keeps the first one waiting.
+    Process lock(
+        {"mariadb", "--no-defaults", "--unbuffered", "--skip-column-names",
+         "--socket=" + Database::shared().socket(), "--user=root",
+         "--execute=LOCK TABLES images WRITE; SELECT 'locked'; SELECT SLEEP(1)", server.database()},
+        server.log_path());
+    REQUIRE(lock.read_line() == "locked");
+    const std::string executed = "SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'";
+    const long before = number(executed);
+    REQUIRE(peer.connection().send("GET /api/list_keys HTTP/1.1\r\nHost: x\r\n\r\n"));
+    eventually("the first keys are being read",
+               [&] { return running("SELECT%FROM images%") == 1; });
+    peer.connection().reset();
+    CHECK(lock.wait() == 0);
+    CHECK(server.terminate() == 0);
+    CHECK(number(executed) - before < 50);
+  }
+}
+
 END_OF_DEPLOYMENTS
 
 }  // namespace

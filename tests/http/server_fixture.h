@@ -36,6 +36,8 @@ class ServerFixture {
         [this](http::Request& request) { return tail(*this, request); });
     add(http::Method::get, "/empty", [](http::Request&) { return empty(); });
     add(http::Method::get, "/big", [this](http::Request&) { return big(*this); });
+    add(http::Method::get, "/steps",
+        [this](http::Request& request) { return steps_until_abandoned(*this, request); });
     add(http::Method::get, "/wait", [this](http::Request&) { return wait(*this); });
   }
   ~ServerFixture() {
@@ -66,6 +68,7 @@ class ServerFixture {
   http::ServerLimits limits;
   std::optional<http::Server> server;
   std::vector<net::Timer*> waiting;  // one for each request for /wait
+  int steps = 0;                     // of requests for /steps
   std::string first_piece;           // what /tail saw first
   const Blob big_blob = pattern();
 
@@ -124,6 +127,17 @@ class ServerFixture {
 
   static Task<http::Response> big(ServerFixture& fixture) {
     co_return http::make_response(200, "application/octet-stream", fixture.big_blob);
+  }
+
+  // Work that ends for one reason only.
+  static Task<http::Response> steps_until_abandoned(ServerFixture& fixture,
+                                                    http::Request& request) {
+    net::Timer timer(fixture.loop);
+    while (!request.is_abandoned()) {
+      ++fixture.steps;
+      co_await timer.wait(1);
+    }
+    co_return http::make_response(200, "text/plain", "abandoned");
   }
 
   static Task<http::Response> wait(ServerFixture& fixture) {

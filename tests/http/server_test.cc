@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "tests/e2e/fixture.h"
 #include "tests/http/server_fixture.h"
 
 namespace imgcached::http {
@@ -604,6 +605,30 @@ TEST_CASE("what outlasts the grace of a drain is cut") {
   run_task(fixture.loop, fixture.server->drain(30));
   CHECK(fixture.server->open_connections() == 0);
   fixture.server.reset();
+}
+
+TEST_CASE("a handler that works in steps is told that nobody waits for it") {
+  ServerFixture fixture;
+  fixture.start();
+  e2e::Peer peer(fixture.server->address().port);
+  REQUIRE(peer.send("GET /steps HTTP/1.1\r\nHost: x\r\n\r\n"));
+  run_until(fixture.loop, [&] { return fixture.steps > 1; });
+  SUBCASE("as the grace of a drain has passed") {
+    run_task(fixture.loop, fixture.server->drain(30));
+    CHECK(fixture.server->open_connections() == 0);
+    fixture.server.reset();
+  }
+  SUBCASE("as the client's connection was reset") {
+    peer.reset();
+    run_until_idle(fixture);
+  }
+  SUBCASE("but not as the client has said all it had to say") {
+    peer.end_sending();
+    const int steps = fixture.steps;
+    run_until(fixture.loop, [&] { return fixture.steps > steps + 3; });
+    peer.reset();
+    run_until_idle(fixture);
+  }
 }
 
 TEST_CASE("a client that vanishes at any byte of its request leaves nothing behind") {

@@ -117,6 +117,8 @@ Task<Result<Stored>> upload(ImageStore& store, std::string key, std::string byte
   co_return stored;
 }
 
+bool to_the_end() { return true; }
+
 SettlingTimes quick_settling() {
   SettlingTimes times;
   times.retry_interval_ms = 10;
@@ -489,7 +491,7 @@ TEST_CASE("removing all takes what was there, and spares what is uploaded meanwh
   for (const char* key : {"a", "b", "c"}) rig.must_upload(key, gif(key));
   CHECK(rig.read("b") == gif("b"));
   rig.cache.clears.before.close();
-  const auto removing = rig.start(rig.store.remove_all());
+  const auto removing = rig.start(rig.store.remove_all(to_the_end));
   rig.until([&] { return rig.cache.clears.before.held() == 1; });
   rig.must_upload("b", gif("new b"));
   rig.must_upload("d", gif("d"));
@@ -516,9 +518,28 @@ TEST_CASE("removing all takes more images than one statement does") {
       "FROM seq_1_to_" +
       std::to_string(count));
   CHECK(rig.run(rig.store.count()).value() == count);
-  CHECK(rig.run(rig.store.remove_all()).ok());
+  CHECK(rig.run(rig.store.remove_all(to_the_end)).ok());
   CHECK(rig.run(rig.store.count()).value() == 0);
   CHECK(rig.store.stats().removals == count);
+}
+
+TEST_CASE("removing all stops between two statements when it is told to, and keeps what it did") {
+  Rig rig;
+  for (const char* key : {"a", "z"}) rig.must_upload(key, gif(key));
+  rig.query(
+      "INSERT INTO images (`key`, location, content_type, byte_size, etag, created_at, "
+      "updated_at) SELECT CONCAT('b', seq), CONCAT('00/', seq), 'image/gif', 1, '', NOW(), NOW() "
+      "FROM seq_1_to_" +
+      std::to_string(2 * db::ImageTable::batch_max));
+  CHECK(rig.read("a") == gif("a"));
+  int asked = 0;
+  const Result<void> removed = rig.run(rig.store.remove_all([&] { return ++asked < 2; }));
+  REQUIRE_FALSE(removed.ok());
+  CHECK(removed.error().code == Errc::closed);
+  CHECK(asked == 2);
+  CHECK(rig.run(rig.store.count()).value() == 2);
+  CHECK(rig.read("a") == "not_found");
+  CHECK(rig.read("z") == gif("z"));
 }
 
 // --- The cache does not hear us -----------------------------------------------------------------
@@ -591,13 +612,27 @@ TEST_CASE("the delivery of one invalidation does not settle that of a later uplo
   CHECK(rig.read("cat") == gif("3"));
 }
 
+TEST_CASE("closing the store does not wait until every invalidation has been delivered") {
+  Rig rig;
+  rig.cache.invalidations.fails = true;
+  for (const char* key : {"a", "b", "c"}) rig.must_upload(key, gif(key));
+  rig.cache.invalidations.after.close();
+  rig.cache.invalidations.fails = false;
+  rig.until([&] { return rig.cache.invalidations.after.held() == 1; });
+  const int calls = rig.cache.invalidations.calls;
+  rig.gate.spawn(rig.store.close());
+  rig.cache.invalidations.after.open();
+  rig.until([&] { return rig.gate.running() == 0; });
+  CHECK(rig.cache.invalidations.calls == calls);
+}
+
 TEST_CASE("when the cache can't be cleared, nothing is read from it until it is") {
   Rig rig;
   rig.must_upload("cat", gif("cat"));
   rig.must_upload("dog", gif("dog"));
   CHECK(rig.read("cat") == gif("cat"));
   rig.cache.clears.fails = true;
-  CHECK(rig.run(rig.store.remove_all()).ok());
+  CHECK(rig.run(rig.store.remove_all(to_the_end)).ok());
   CHECK(rig.service.get("cat").hit);
   CHECK(rig.read("cat") == "not_found");
   rig.must_upload("dog", gif("new dog"));
@@ -681,7 +716,7 @@ TEST_CASE("a failed removal of all leaves the cache alone when nothing was remov
   CHECK(rig.read("cat") == gif("cat"));
   {
     const db::test::Frozen frozen;
-    CHECK(rig.run(rig.store.remove_all()).error().code == Errc::unavailable);
+    CHECK(rig.run(rig.store.remove_all(to_the_end)).error().code == Errc::unavailable);
     CHECK(rig.is_cached("cat"));
   }
 }

@@ -102,6 +102,21 @@ TEST_CASE("the end of the stream reads as nothing, and the other direction goes 
   CHECK(loop.live_handles() == 0);
 }
 
+TEST_CASE("a peer is connected until either side closes, not only until it has said all") {
+  Loop loop;
+  StreamPair pair(loop);
+  CHECK(pair.near->is_connected());
+  REQUIRE(run_task(loop, end_of_writing(*pair.far)).ok());
+  CHECK(pair.near->is_connected());
+  REQUIRE(run_task(loop, write_text(*pair.near, "never read: the close becomes a reset")).ok());
+  pair.far->close();
+  CHECK_FALSE(pair.near->is_connected());
+  CHECK_FALSE(pair.far->is_connected());
+  pair.close();
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
 TEST_CASE("a reset reads as closed") {
   Loop loop;
   StreamPair pair(loop);
