@@ -27,8 +27,8 @@ BackendNode::BackendNode(const Config& config, net::Loop& loop, CacheNode* cache
 }
 
 Task<Result<void>> BackendNode::start() {
-  Result<net::SocketAddress> address = co_await net::resolve(loop_, config_.listen);
-  if (!address) co_return Error{Errc::invalid_argument, "--listen: " + address.error().message};
+  Result<std::vector<net::SocketAddress>> addresses = co_await net::resolve(loop_, config_.listen);
+  if (!addresses) co_return Error{Errc::invalid_argument, "--listen: " + addresses.error().message};
 
   images::BlobStoreOptions blob_options{config_.images, config_.durability,
                                         config_.max_upload_bytes};
@@ -55,7 +55,7 @@ Task<Result<void>> BackendNode::start() {
   server_.emplace(loop_, pages_->router(), pages_->error_renderer(),
                   server_options(config_, "backend"));
   pages_->observe(*server_);
-  Result<void> listening = server_->listen(*address);
+  Result<void> listening = server_->listen(addresses->front());
   if (!listening) co_return Error{Errc::unavailable, "--listen: " + listening.error().message};
   co_return Result<void>();
 }

@@ -34,12 +34,13 @@ CacheNode::CacheNode(const Config& config)
 }
 
 Task<Result<void>> CacheNode::start() {
-  Result<net::SocketAddress> address = co_await net::resolve(loop_, config_.cache_listen);
-  if (!address)
-    co_return Error{Errc::invalid_argument, "--cache-listen: " + address.error().message};
+  Result<std::vector<net::SocketAddress>> addresses =
+      co_await net::resolve(loop_, config_.cache_listen);
+  if (!addresses)
+    co_return Error{Errc::invalid_argument, "--cache-listen: " + addresses.error().message};
   Result<void> configured = co_await service_.refresh_configuration();
   if (!configured) co_return std::move(configured).error();
-  Result<void> listening = server_.listen(*address);
+  Result<void> listening = server_.listen(addresses->front());
   if (!listening)
     co_return Error{Errc::unavailable, "--cache-listen: " + listening.error().message};
   address_ = server_.address();

@@ -5,6 +5,7 @@
 #include <mysqld_error.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cstdlib>
 #include <cstring>
@@ -237,15 +238,16 @@ Task<Result<void>> Connection::log_in(std::uint64_t deadline_ms) {
   // The library would look a name up itself, and block.
   std::string host;
   if (settings_.socket.empty()) {
-    Task<Result<net::SocketAddress>> resolving =
-        net::resolve(loop_, net::Address{settings_.host, settings_.port});
-    Result<net::SocketAddress> resolved = co_await std::move(resolving);
+    const std::uint64_t left_ms = deadline_ms - std::min(deadline_ms, loop_.now_ms());
+    Task<Result<std::vector<net::SocketAddress>>> resolving =
+        net::resolve(loop_, net::Address{settings_.host, settings_.port}, left_ms);
+    Result<std::vector<net::SocketAddress>> resolved = co_await std::move(resolving);
     if (!resolved) {
       broken_ = true;
       co_return Error{Errc::unavailable, "the database is not reachable at " + settings_.where() +
                                              ": " + resolved.error().message};
     }
-    host = resolved->address().host;
+    host = resolved->front().address().host;
   }
 
   const auto text_or_null = [](const std::string& text) {

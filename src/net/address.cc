@@ -1,9 +1,12 @@
 #include "net/address.h"
 
+#include <cassert>
 #include <charconv>
 #include <cstring>
+#include <memory>
+#include <optional>
 
-#include "net/offload.h"
+#include "net/timer.h"
 
 namespace imgcached::net {
 namespace {
@@ -18,7 +21,7 @@ bool parse_numeric(const Address& address, SocketAddress& out) {
 }
 
 // Blocks: for the thread pool.
-Result<SocketAddress> look_up(const Address& address) {
+Result<std::vector<SocketAddress>> look_up(const Address& address) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
@@ -29,13 +32,62 @@ Result<SocketAddress> look_up(const Address& address) {
     return Error{Errc::unavailable,
                  "cannot resolve host \"" + address.host + "\": " + gai_strerror(status)};
   }
-  SocketAddress result;
-  std::memcpy(&result.storage, found->ai_addr, found->ai_addrlen);
+  std::vector<SocketAddress> result;
+  for (const addrinfo* each = found; each; each = each->ai_next) {
+    std::memcpy(&result.emplace_back().storage, each->ai_addr, each->ai_addrlen);
+  }
   freeaddrinfo(found);
   return result;
 }
 
 }  // namespace
+
+// A look-up under way, and those who wait for it. Frees itself at its end, which
+// need not find anybody waiting any more.
+struct LookUp {
+  struct Waiter {
+    explicit Waiter(Loop& loop) : timer(loop) {}
+    Timer timer;
+    std::optional<Result<std::vector<SocketAddress>>> found;
+  };
+
+  // The one for this address, started if need be.
+  static LookUp& of(Loop& loop, const Address& address) {
+    for (LookUp* under_way : loop.look_ups_) {
+      if (under_way->address == address) return *under_way;
+    }
+    auto started = std::make_unique<LookUp>(loop, address);
+    loop.look_ups_.push_back(started.get());
+    ++loop.live_jobs_;
+    started->work.data = started.get();
+    const int status = uv_queue_work(
+        loop.raw(), &started->work,
+        [](uv_work_t* work) {
+          auto* self = static_cast<LookUp*>(work->data);
+          self->found = look_up(self->address);
+        },
+        [](uv_work_t* work, int) { static_cast<LookUp*>(work->data)->finish(); });
+    assert(status == 0);  // fails only without a callback
+    (void)status;
+    return *started.release();
+  }
+
+  LookUp(Loop& owner, Address asked) : loop(owner), address(std::move(asked)) {}
+
+  void finish() {
+    const std::unique_ptr<LookUp> self(this);
+    --loop.live_jobs_;
+    std::erase(loop.look_ups_, this);
+    for (Waiter* waiter : waiters) waiter->found = found;
+    for (Waiter* waiter : waiters) waiter->timer.wake();
+  }
+
+  Loop& loop;
+  const Address address;
+  uv_work_t work;
+  Result<std::vector<SocketAddress>> found = std::vector<SocketAddress>();
+  std::vector<Waiter*> waiters;
+};
 
 Result<Address> Address::parse(std::string_view text) {
   const Error bad{Errc::invalid_argument, "\"" + std::string(text) +
@@ -74,12 +126,20 @@ Address SocketAddress::address() const {
   return {name, ntohs(v4->sin_port)};
 }
 
-Task<Result<SocketAddress>> resolve(Loop& loop, Address address) {
+Task<Result<std::vector<SocketAddress>>> resolve(Loop& loop, Address address,
+                                                 std::uint64_t timeout_ms) {
   SocketAddress numeric;
-  if (parse_numeric(address, numeric)) co_return numeric;
-  auto job = [&address] { return look_up(address); };
-  Result<SocketAddress> found = co_await offload(loop, job);
-  co_return found;
+  if (parse_numeric(address, numeric)) co_return std::vector<SocketAddress>(1, numeric);
+  LookUp& look_up = LookUp::of(loop, address);
+  LookUp::Waiter waiter(loop);
+  look_up.waiters.push_back(&waiter);
+  const bool too_long = co_await waiter.timer.wait(timeout_ms);
+  if (too_long) {
+    std::erase(look_up.waiters, &waiter);
+    co_return Error{Errc::timed_out, "resolving host \"" + address.host + "\" took over " +
+                                         std::to_string(timeout_ms) + " ms"};
+  }
+  co_return std::move(*waiter.found);
 }
 
 }  // namespace imgcached::net

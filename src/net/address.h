@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/task.h"
@@ -31,8 +32,18 @@ struct SocketAddress {
   Address address() const;
 };
 
-// Turns a host name into a socket address, on the thread pool (getaddrinfo
-// blocks); a numeric host takes no trip.
-Task<Result<SocketAddress>> resolve(Loop& loop, Address address);
+inline constexpr std::uint64_t resolve_timeout_ms = 5'000;
+
+// Turns a host name into its socket addresses, at least one, in the order in
+// which to try them; a numeric host is one and takes no trip. Errors:
+// unavailable, timed_out.
+//
+// getaddrinfo blocks for as long as it likes and can't be interrupted, so it
+// runs on the thread pool and may outlive whoever waits for it. There is one
+// such job for a name at a time, which all who ask for it share: a name server
+// that is silent takes one thread, not the pool. The loop counts the job and
+// does not end before it has.
+Task<Result<std::vector<SocketAddress>>> resolve(Loop& loop, Address address,
+                                                 std::uint64_t timeout_ms = resolve_timeout_ms);
 
 }  // namespace imgcached::net

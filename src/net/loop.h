@@ -9,11 +9,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "net/buffer_pool.h"
 #include "net/uv.h"
 
 namespace imgcached::net {
+
+struct LookUp;
 
 class Loop {
  public:
@@ -33,7 +36,7 @@ class Loop {
 
   // Handles that were opened and whose close callback has not run yet.
   std::size_t live_handles() const { return live_handles_; }
-  // Jobs of offload() that were queued and have not come back yet.
+  // Jobs of offload() and resolve() that were queued and have not come back yet.
   std::size_t live_jobs() const { return live_jobs_; }
 
  private:
@@ -41,11 +44,13 @@ class Loop {
   friend class Handle;
   template <class Job>
   friend class Offload;
+  friend struct LookUp;
 
   uv_loop_t uv_;
   BufferPool buffers_;
   std::size_t live_handles_ = 0;
   std::size_t live_jobs_ = 0;
+  std::vector<LookUp*> look_ups_;  // those of resolve() that are under way
 };
 
 }  // namespace imgcached::net

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/clock.h"
+
 namespace imgcached::net {
 namespace {
 
@@ -56,9 +58,32 @@ Stream::Stream(Loop& loop) : deadline_(loop) {
 }
 
 Task<Result<Stream>> Stream::connect(Loop& loop, Address address, std::uint64_t timeout_ms) {
-  Result<SocketAddress> target = co_await resolve(loop, address);
-  if (!target) co_return std::move(target).error();
+  const std::uint64_t deadline_ms = monotonic_ms() + timeout_ms;
+  Result<std::vector<SocketAddress>> targets = co_await resolve(loop, address, timeout_ms);
+  if (!targets) co_return std::move(targets).error();
+  const std::uint64_t left_ms = deadline_ms - std::min(deadline_ms, monotonic_ms());
+  Task<Result<Stream>> connecting = connect(loop, std::move(*targets), left_ms);
+  Result<Stream> stream = co_await std::move(connecting);
+  co_return stream;
+}
 
+// Each gets its share of the time that is left: one that swallows what it is
+// sent must not use up the time of those behind it.
+Task<Result<Stream>> Stream::connect(Loop& loop, std::vector<SocketAddress> targets,
+                                     std::uint64_t timeout_ms) {
+  const std::uint64_t deadline_ms = monotonic_ms() + timeout_ms;
+  std::size_t untried = targets.size();
+  while (true) {
+    const SocketAddress& target = targets[targets.size() - untried];
+    const std::uint64_t left_ms = deadline_ms - std::min(deadline_ms, monotonic_ms());
+    Result<Stream> stream = co_await connect_to(loop, target, left_ms / untried);
+    if (stream || --untried == 0) co_return stream;
+  }
+}
+
+Task<Result<Stream>> Stream::connect_to(Loop& loop, SocketAddress target,
+                                        std::uint64_t timeout_ms) {
+  const Address address = target.address();
   Stream stream(loop);
   struct Limit {
     Stream& stream;
@@ -73,7 +98,7 @@ Task<Result<Stream>> Stream::connect(Loop& loop, Address address, std::uint64_t 
         reached->stream.close();
       },
       &limit);
-  ConnectAwaiter connected(stream.handle_->uv, *target);
+  ConnectAwaiter connected(stream.handle_->uv, target);
   const int status = co_await connected;
   if (limit.passed) {
     co_return Error{Errc::timed_out, "connecting to " + address.text() + " took over " +

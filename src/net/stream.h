@@ -15,6 +15,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/task.h"
@@ -30,8 +31,12 @@ class Stream {
   // What one write hands over: a head, a body and what ends it; any may be empty.
   using Pieces = std::array<std::string_view, 3>;
 
-  // Connects. Errors: unavailable, timed_out, invalid_argument.
+  // Connects; the timeout covers it all. A name may have several addresses: they
+  // are tried in turn. Errors: unavailable, timed_out, invalid_argument.
   static Task<Result<Stream>> connect(Loop& loop, Address address, std::uint64_t timeout_ms);
+  // The same with addresses that are known. REQUIRES: there is one.
+  static Task<Result<Stream>> connect(Loop& loop, std::vector<SocketAddress> targets,
+                                      std::uint64_t timeout_ms);
 
   Stream(Stream&&) noexcept = default;
   Stream& operator=(Stream&&) noexcept = default;
@@ -79,6 +84,8 @@ class Stream {
   };
 
   explicit Stream(Loop& loop);
+  static Task<Result<Stream>> connect_to(Loop& loop, SocketAddress target,
+                                         std::uint64_t timeout_ms);
   static void expire(State* state);
   static void on_alloc(uv_handle_t* handle, std::size_t suggested, uv_buf_t* buffer);
   static void on_read(uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer);

@@ -533,9 +533,9 @@ TEST_CASE("a port that is taken is told with its address") {
   fixture.start();
   Router router;
   Server second(fixture.loop, router, nullptr, {});
-  Result<net::SocketAddress> taken =
+  Result<std::vector<net::SocketAddress>> taken =
       run_task(fixture.loop, net::resolve(fixture.loop, fixture.server->address()));
-  const Result<void> listening = second.listen(*taken);
+  const Result<void> listening = second.listen(taken->front());
   REQUIRE_FALSE(listening.ok());
   CHECK(listening.error().message.find(fixture.server->address().text()) != std::string::npos);
 }

@@ -12,15 +12,14 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "cache/cache_service.h"
-#include "net/offload.h"
 #include "tests/db/bench.h"
 #include "tests/e2e/fixture.h"
+#include "tests/net/busy_threads.h"
 #include "tests/net/run_task.h"
 
 namespace imgcached::images {
@@ -203,29 +202,6 @@ struct Rig {
   e2e::Database::Rows query(const std::string& sql) {
     return e2e::Database::shared().query(sql, bench.settings.name);
   }
-};
-
-// Keeps every thread of libuv's pool busy, so that file operations wait.
-class BusyThreads {
- public:
-  explicit BusyThreads(Rig& rig) : rig_(rig), go_(promise_.get_future().share()) {
-    for (int i = 0; i < 128; ++i) rig_.gate.spawn(occupy(rig_.bench.loop, go_));
-  }
-  void free() { promise_.set_value(); }
-
- private:
-  static Task<void> occupy(net::Loop& loop, std::shared_future<void> go) {
-    auto job = [&go]() -> Result<void> {
-      go.wait();
-      return {};
-    };
-    Result<void> done = co_await net::offload(loop, job);
-    CHECK(done.ok());
-  }
-
-  Rig& rig_;
-  std::promise<void> promise_;
-  std::shared_future<void> go_;
 };
 
 // --- The plain way ------------------------------------------------------------------------------
@@ -442,7 +418,7 @@ TEST_CASE("a reader whose file goes between row and file looks at the row again"
   Rig rig;
   rig.must_upload("cat", gif("cat"));
   const std::string old_path = rig.root + "/" + rig.location("cat");
-  BusyThreads threads(rig);
+  test::BusyThreads threads(rig.bench.loop);
   const std::size_t busy = rig.bench.loop.live_jobs();
   const auto reading = rig.start(rig.store.get("cat"));
   rig.until([&] { return rig.bench.loop.live_jobs() == busy + 1; });  // it has read the row
@@ -459,7 +435,7 @@ TEST_CASE("a reader whose file goes between row and file looks at the row again"
   }
   fs::remove(old_path);
   threads.free();
-  rig.until([&] { return reading->has_value() && rig.gate.running() == 0; });
+  rig.until([&] { return reading->has_value() && !threads.any(); });
   CHECK(Rig::text(**reading) == expected);
 }
 

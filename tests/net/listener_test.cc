@@ -36,8 +36,8 @@ TEST_CASE("a port that is taken is an error that names the address") {
     Result<Listener> first = Listener::open(loop, loopback(loop));
     REQUIRE(first.ok());
     const Address taken = first->address();
-    Result<SocketAddress> same = run_task(loop, resolve(loop, taken));
-    const Result<Listener> second = Listener::open(loop, *same);
+    Result<std::vector<SocketAddress>> same = run_task(loop, resolve(loop, taken));
+    const Result<Listener> second = Listener::open(loop, same->front());
     REQUIRE_FALSE(second.ok());
     CHECK(second.error().code == Errc::invalid_argument);
     CHECK(second.error().message.find(taken.text()) != std::string::npos);

@@ -15,8 +15,9 @@ namespace imgcached::test {
 
 // A free port of the loopback interface.
 inline net::SocketAddress loopback(net::Loop& loop) {
-  Result<net::SocketAddress> address = run_task(loop, net::resolve(loop, {"127.0.0.1", 0}));
-  return *address;
+  Result<std::vector<net::SocketAddress>> addresses =
+      run_task(loop, net::resolve(loop, {"127.0.0.1", 0}));
+  return addresses->front();
 }
 
 struct StreamPair {

@@ -349,36 +349,77 @@ TEST_CASE("connecting where nobody listens is unavailable and names the address"
   CHECK(loop.live_handles() == 0);
 }
 
-TEST_CASE("connecting takes no longer than its timeout") {
-  // A backlog that is full: the kernel drops what else wants to connect.
-  const int full = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof name;
-  REQUIRE(::bind(full, reinterpret_cast<sockaddr*>(&name), length) == 0);
-  REQUIRE(::listen(full, 0) == 0);
-  REQUIRE(::getsockname(full, reinterpret_cast<sockaddr*>(&name), &length) == 0);
-  const Address address{"127.0.0.1", ntohs(name.sin_port)};
-
-  Loop loop;
-  std::vector<Stream> connected;
-  std::optional<Error> error;
-  while (!error && connected.size() < 8) {
-    Result<Stream> stream = run_task(loop, Stream::connect(loop, address, 50));
-    if (stream) {
-      connected.push_back(std::move(*stream));
-    } else {
-      error = stream.error();
+// A port whose backlog is full: the kernel drops what else wants to connect.
+class DeadEnd {
+ public:
+  explicit DeadEnd(Loop& loop) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof name;
+    REQUIRE(::bind(socket_, reinterpret_cast<sockaddr*>(&name), length) == 0);
+    REQUIRE(::listen(socket_, 0) == 0);
+    REQUIRE(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address.storage), &length) == 0);
+    while (!error && connected_.size() < 8) {
+      Result<Stream> stream = run_task(loop, Stream::connect(loop, {address}, 50));
+      if (stream) {
+        connected_.push_back(std::move(*stream));
+      } else {
+        error = stream.error();
+      }
     }
+    REQUIRE(error);
   }
-  REQUIRE(error);
-  CHECK(error->code == Errc::timed_out);
-  CHECK(error->message.find(address.text()) != std::string::npos);
-  connected.clear();
+  ~DeadEnd() { ::close(socket_); }
+
+  SocketAddress address;
+  std::optional<Error> error;  // of an attempt to connect to it
+
+ private:
+  const int socket_;
+  std::vector<Stream> connected_;
+};
+
+TEST_CASE("connecting takes no longer than its timeout") {
+  Loop loop;
+  {
+    const DeadEnd dead_end(loop);
+    CHECK(dead_end.error->code == Errc::timed_out);
+    CHECK(dead_end.error->message.find(dead_end.address.address().text()) != std::string::npos);
+  }
   loop.run();
   CHECK(loop.live_handles() == 0);
-  ::close(full);
+}
+
+// Only the first address of a name used to be tried.
+TEST_CASE("the addresses of a name are tried in turn") {
+  Loop loop;
+  {
+    const DeadEnd silent(loop);
+    SocketAddress refusing;
+    {
+      Result<Listener> listener = Listener::open(loop, loopback(loop));
+      REQUIRE(listener.ok());
+      refusing = run_task(loop, resolve(loop, listener->address()))->front();
+    }
+    Result<Listener> listener = Listener::open(loop, loopback(loop));
+    REQUIRE(listener.ok());
+    const SocketAddress serving = run_task(loop, resolve(loop, listener->address()))->front();
+
+    std::vector<SocketAddress> targets;
+    SUBCASE("past one that refuses") { targets = {refusing, serving}; }
+    SUBCASE("past one that is silent") { targets = {silent.address, serving}; }
+    SUBCASE("past several") { targets = {refusing, silent.address, refusing, serving}; }
+    Result<Stream> stream = run_task(loop, Stream::connect(loop, targets, 2'000));
+    REQUIRE_MESSAGE(stream.ok(), stream.error().message);
+    CHECK(stream->peer() == listener->address());
+
+    const Result<Stream> none = run_task(loop, Stream::connect(loop, {refusing, refusing}, 2'000));
+    REQUIRE_FALSE(none.ok());
+    CHECK(none.error().code == Errc::unavailable);
+  }
+  loop.run();
+  CHECK(loop.live_handles() == 0);
 }
 
 }  // namespace
