@@ -13,8 +13,13 @@ constexpr std::uint64_t removed_rows_max = 1'000;  // at a time
 
 }  // namespace
 
-StatsRecorder::StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats)
-    : loop_(loop), table_(pool), stats_(stats), started_at_ms_(unix_ms()), timer_(loop) {}
+StatsRecorder::StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats, Limits limits)
+    : loop_(loop),
+      table_(pool),
+      stats_(stats),
+      limits_(limits),
+      started_at_ms_(unix_ms()),
+      timer_(loop) {}
 
 void StatsRecorder::start() {
   started_ = true;
@@ -27,7 +32,7 @@ Task<void> StatsRecorder::record() {
     sample();
     if (!writing_) gate_.spawn(write());
     // From due time to due time, so that a late one does not shift the others.
-    due_ms = std::max(due_ms + interval_ms, loop_.now_ms());
+    due_ms = std::max(due_ms + limits_.interval_ms, loop_.now_ms());
     co_await timer_.wait(due_ms - loop_.now_ms());
   }
 }
@@ -48,7 +53,7 @@ void StatsRecorder::sample() {
   row.miss_count = stats_.get_misses;
   row.created_at_ms = unix_ms();
   row.started_at_ms = started_at_ms_;
-  if (queue_.size() == queued_max) {
+  if (queue_.size() == limits_.queued_max) {
     queue_.pop_front();
     ++rows_lost_;
   }

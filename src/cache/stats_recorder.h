@@ -21,12 +21,17 @@ namespace imgcached::cache {
 
 class StatsRecorder {
  public:
-  static constexpr std::uint64_t interval_ms = 5'000;
   static constexpr std::int64_t kept_ms = 24 * 3600 * 1000;
-  static constexpr std::size_t queued_max = kept_ms / interval_ms;
+
+  struct Limits {
+    std::uint64_t interval_ms = 5'000;
+    std::size_t queued_max = kept_ms / 5'000;
+  };
 
   // `stats` must outlive the recorder.
-  StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats);
+  StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats, Limits limits);
+  StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats)
+      : StatsRecorder(loop, pool, stats, Limits()) {}
 
   void start();
   // Takes a last sample, writes what is queued if the database allows, and ends.
@@ -48,6 +53,7 @@ class StatsRecorder {
   net::Loop& loop_;
   db::CacheStatsTable table_;
   const Stats& stats_;
+  const Limits limits_;
   const std::int64_t started_at_ms_;
   std::deque<db::CacheStatsRow> queue_;
   std::int64_t removed_at_ms_ = 0;

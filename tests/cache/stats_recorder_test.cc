@@ -1,0 +1,38 @@
+// The recorder on a real database, whose table a test takes away.
+#include "cache/stats_recorder.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "tests/db/bench.h"
+
+namespace imgcached::cache {
+namespace {
+
+TEST_CASE("a full queue of statistics loses its oldest rows, and counts them") {
+  db::test::Bench bench;
+  const auto query = [&](const std::string& sql) {
+    return e2e::Database::shared().query(sql, bench.settings.name);
+  };
+  query("RENAME TABLE cache_stats TO away");
+  Stats stats;
+  stats.cmd_get = 1;
+  StatsRecorder recorder(bench.loop, bench.pool, stats, {.interval_ms = 5, .queued_max = 4});
+  recorder.start();
+  while (recorder.queued() < 4) uv_run(bench.loop.raw(), UV_RUN_ONCE);
+  CHECK(recorder.rows_lost() == 0);
+  stats.cmd_get = 2;
+  while (recorder.rows_lost() < 4) uv_run(bench.loop.raw(), UV_RUN_ONCE);
+  CHECK(recorder.queued() == 4);
+  CHECK(recorder.rows_written() == 0);
+
+  query("RENAME TABLE away TO cache_stats");
+  bench.run(recorder.close());
+  CHECK(recorder.queued() == 0);
+  CHECK(query("SELECT COUNT(*) FROM cache_stats WHERE request_count = 1").at(0).at(0) == "0");
+  CHECK(std::stoul(query("SELECT COUNT(*) FROM cache_stats").at(0).at(0)) >= 4);
+}
+
+}  // namespace
+}  // namespace imgcached::cache
