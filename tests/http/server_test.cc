@@ -347,6 +347,22 @@ TEST_CASE("a client that sends a refused body to its end can still read the answ
   CHECK(peer.sees_end());
 }
 
+TEST_CASE("a client that sends a refused body for ever is cut off") {
+  ServerFixture fixture;
+  fixture.limits.lingered_bytes_max = 1 << 20;
+  fixture.limits.linger_timeout_ms = 1'000'000;  // it is the bytes that count
+  fixture.start();
+  Peer peer(fixture);
+  peer.send("POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  CHECK(peer.receive().status == 404);
+  CHECK(fixture.server->open_connections() == 1);
+  // What the socket buffers take on top is a few megabytes.
+  std::size_t sent = 0;
+  while (sent < std::size_t{64} << 20 && peer.try_send(std::string(1 << 20, 'x'))) sent += 1 << 20;
+  CHECK(sent < std::size_t{64} << 20);
+  run_until_idle(fixture);
+}
+
 TEST_CASE("a small body that nobody wanted is dropped and the connection kept") {
   ServerFixture fixture;
   fixture.start();
