@@ -19,6 +19,10 @@ constexpr std::uint64_t walk_page_rows = 1000;
 
 Error no_such_image() { return Error{Errc::not_found, "there is no image under this key"}; }
 
+Error too_many_unsettled() {
+  return Error{Errc::unavailable, "too many changes wait for the database; try again"};
+}
+
 Error too_contended() {
   return Error{Errc::unavailable, "others keep changing this image; try again"};
 }
@@ -149,7 +153,7 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload) {
   }
   if (unsettled_.size() >= unsettled_max) {
     co_await upload.discard();
-    co_return Error{Errc::unavailable, "too many uploads wait for the database; try again"};
+    co_return too_many_unsettled();
   }
   Result<BlobWriter::Finished> file = co_await upload.finish();
   if (!file) co_return std::move(file).error();
@@ -169,8 +173,7 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload) {
   }
   if (committed.outcome == Outcome::uncertain) {
     log::warning("upload_uncertain key=\"{}\" reason=\"{}\"", key, committed.error->message);
-    unsettled_.push_back({key, file->location, std::move(committed.former_location), {}});
-    start_settling();
+    keep_unsettled(key, std::move(committed.former_location), file->location);
     co_return std::move(*committed.error);
   }
   ++stats_.uploads;
@@ -207,6 +210,7 @@ Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row) {
 Task<Result<void>> ImageStore::remove(std::string key) {
   Result<void> valid = cache::validate_key(key);
   if (!valid) co_return valid;
+  if (unsettled_.size() >= unsettled_max) co_return too_many_unsettled();
   for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
     Result<std::optional<db::ImageRow>> row = co_await table_.find(key);
     if (!row) co_return std::move(row).error();
@@ -218,6 +222,10 @@ Task<Result<void>> ImageStore::remove(std::string key) {
     const std::string location = (**row).location;
     Result<bool> removed = co_await table_.remove_if(key, location);
     if (removed && !*removed) continue;  // replaced meanwhile
+    if (!removed && removed.error().code == Errc::unavailable) {
+      log::warning("removal_uncertain key=\"{}\" reason=\"{}\"", key, removed.error().message);
+      keep_unsettled(key, location, {});
+    }
     // After a failure too: the row may be gone, and forgetting is harmless.
     co_await forget_cached(key);
     if (!removed) co_return std::move(removed).error();
@@ -229,6 +237,7 @@ Task<Result<void>> ImageStore::remove(std::string key) {
 }
 
 Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
+  if (unsettled_.size() >= unsettled_max) co_return too_many_unsettled();
   Result<void> result;
   bool is_changed = false;
   std::string after;
@@ -240,13 +249,19 @@ Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
     if (!batch || batch->empty()) break;
     is_changed = true;  // whatever the next statement will say
     after = batch->back().key;
-    std::vector<std::string> locations;
-    for (const db::ImageLocation& image : *batch) locations.push_back(image.location);
-    Result<std::uint64_t> removed = co_await table_.remove_batch(std::move(*batch));
+    Result<std::uint64_t> removed = co_await table_.remove_batch(*batch);
     if (!removed) {
       result = removed.error();
+      if (result.error().code != Errc::unavailable) break;
+      log::warning("removal_uncertain count={} reason=\"{}\"", batch->size(),
+                   result.error().message);
+      for (db::ImageLocation& image : *batch) {
+        keep_unsettled(std::move(image.key), std::move(image.location), {});
+      }
       break;
     }
+    std::vector<std::string> locations;
+    for (db::ImageLocation& image : *batch) locations.push_back(std::move(image.location));
     stats_.removals += *removed;
     // No row names these any more: those that we did not remove were replaced.
     co_await remove_files(std::move(locations));
@@ -305,6 +320,19 @@ void ImageStore::keep_undelivered(std::string key) {
 
 // --- Settling what stayed open ------------------------------------------------------------------
 
+// A removal that is repeated because its outcome is unknown is one with the first.
+void ImageStore::keep_unsettled(std::string key, std::string former_location,
+                                std::string location) {
+  const auto same = [&](const Unsettled& open) {
+    return open.key == key && open.former_location == former_location && open.location == location;
+  };
+  const auto known = std::find_if(unsettled_.begin(), unsettled_.end(), same);
+  if (known != unsettled_.end()) unsettled_.erase(known);
+  unsettled_.push_back(
+      {++next_unsettled_, std::move(key), std::move(former_location), std::move(location), {}});
+  start_settling();
+}
+
 void ImageStore::start_settling() {
   if (settling_ || closing_) return;
   settling_ = true;
@@ -322,19 +350,20 @@ Task<void> ImageStore::settle_in_background() {
 }
 
 // The row decides, once the lost statement can do nothing more. It changed the
-// row from the former location to the new one, if it was the former one; no
-// location ever comes back. So when the row says anything but the former one,
-// all is decided. As long as it does say that, the statement may still lie in
-// the server, which may have been frozen or be waiting for its disk.
+// row from the former location to the new one (or none, if it was a removal), if
+// it was the former one; no location ever comes back. So when the row says
+// anything but the former one, all is decided. As long as it does say that, the
+// statement may still lie in the server, which may have been frozen or be waiting
+// for its disk.
 Task<void> ImageStore::settle_rows() {
   const std::vector<Unsettled> open_ones = unsettled_;
   for (const Unsettled& open : open_ones) {
     if (closing_) co_return;
     Result<std::optional<db::ImageRow>> row = co_await table_.find(open.key, db::Read::settled);
     if (!row) co_return;
-    const auto entry = std::find_if(unsettled_.begin(), unsettled_.end(), [&](const Unsettled& e) {
-      return e.location == open.location;
-    });
+    const auto entry = std::find_if(unsettled_.begin(), unsettled_.end(),
+                                    [&](const Unsettled& e) { return e.id == open.id; });
+    if (entry == unsettled_.end()) continue;  // repeated meanwhile
     if (!entry->answered_ms) entry->answered_ms = monotonic_ms();
     const std::string present = *row ? (**row).location : std::string();
     const bool decided = present != open.former_location ||
@@ -344,12 +373,14 @@ Task<void> ImageStore::settle_rows() {
     flights_.erase(open.key);
     keep_undelivered(open.key);
     std::vector<std::string> unnamed;
-    if (present != open.location) unnamed.push_back(open.location);
-    if (present != open.former_location && !open.former_location.empty()) {
-      unnamed.push_back(open.former_location);
-    }
+    const auto leave_unnamed = [&](const std::string& location) {
+      if (!location.empty() && location != present) unnamed.push_back(location);
+    };
+    leave_unnamed(open.former_location);
+    leave_unnamed(open.location);
     co_await remove_files(std::move(unnamed));
-    log::info("upload_settled key=\"{}\" committed={}", open.key, present == open.location);
+    log::info("{}_settled key=\"{}\" committed={}", open.location.empty() ? "removal" : "upload",
+              open.key, present == open.location);
   }
 }
 

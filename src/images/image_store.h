@@ -26,10 +26,10 @@
 // the cache:
 //  * An invalidation could not be delivered (the cache is another process, down
 //    or slow). The write has happened all the same.
-//  * The database did not say whether it committed an upload. The client is told
-//    503. The statement may even be carried out later, when a stalled server
-//    goes on: so the new file stays until the row can never again become its
-//    own, see settle_rows().
+//  * The database did not say whether it committed an upload or a removal. The
+//    client is told 503. The statement may even be carried out later, when a
+//    stalled server goes on: so the files stay until the row can never again
+//    become, or cease to be, theirs, see settle_rows().
 //
 // One ImageStore owns an image directory; it belongs to one loop.
 #pragma once
@@ -95,7 +95,7 @@ struct SettlingTimes {
 class ImageStore {
  public:
   static constexpr std::size_t undelivered_max = 10'000;  // beyond: the whole cache is cleared
-  static constexpr std::size_t unsettled_max = 1'000;     // beyond: uploads are refused
+  static constexpr std::size_t unsettled_max = 1'000;     // beyond: writes are refused
 
   ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table, cache::CacheClient& cache,
              SettlingTimes times = SettlingTimes());
@@ -149,11 +149,13 @@ class ImageStore {
     std::string former_location;  // of what was, or would be, replaced
     std::optional<Error> error;   // failed and uncertain
   };
-  // An upload of uncertain outcome.
+  // A write of uncertain outcome, which changes the row's location from the
+  // former one to the new one. Empty: there is no row.
   struct Unsettled {
+    std::uint64_t id;
     std::string key;
-    std::string location;
     std::string former_location;
+    std::string location;
     std::optional<std::uint64_t> answered_ms;  // when the database first answered again
   };
 
@@ -166,6 +168,7 @@ class ImageStore {
   Task<void> forget_all_cached();
   bool must_bypass_cache(const std::string& key) const;
   void keep_undelivered(std::string key);
+  void keep_unsettled(std::string key, std::string former_location, std::string location);
   void start_settling();
   Task<void> settle_in_background();
   Task<void> settle_rows();
@@ -184,6 +187,7 @@ class ImageStore {
   std::optional<std::uint64_t> clear_undelivered_;  // the same, for every key at once
   std::uint64_t next_undelivered_ = 0;
   std::vector<Unsettled> unsettled_;
+  std::uint64_t next_unsettled_ = 0;
   bool settling_ = false;
   bool closing_ = false;
   net::Timer retry_;

@@ -602,6 +602,31 @@ TEST_CASE("closing the store does not wait until every invalidation has been del
   CHECK(rig.cache.invalidations.calls == calls);
 }
 
+TEST_CASE("beyond so many invalidations that are due, the whole cache is cleared instead") {
+  Rig rig;
+  for (const char* key : {"cat", "dog"}) rig.must_upload(key, gif(key));
+  CHECK(rig.read("dog") == gif("dog"));
+  rig.cache.invalidations.fails = rig.cache.clears.fails = true;
+  // A removal of what is not there asks the cache to forget it, too.
+  std::size_t due = 0;
+  const auto remove_nothing = [&] {
+    const std::string key = "nothing " + std::to_string(due++);
+    CHECK(rig.run(rig.store.remove(key)).error().code == Errc::not_found);
+  };
+  while (due < ImageStore::undelivered_max) remove_nothing();
+  CHECK(rig.is_cached("dog"));  // which has nothing due
+  CHECK(rig.cache.clears.calls == 0);
+  remove_nothing();
+  CHECK_FALSE(rig.is_cached("dog"));  // since none is known any more
+  rig.until([&] { return rig.cache.clears.calls > 0; });
+
+  const int calls = rig.cache.invalidations.calls;
+  rig.cache.invalidations.fails = rig.cache.clears.fails = false;
+  rig.until([&] { return rig.service.stats().clears == 1; });
+  rig.until([&] { return rig.is_cached("dog"); });
+  CHECK(rig.cache.invalidations.calls == calls);  // the one clear has settled them all
+}
+
 TEST_CASE("when the cache can't be cleared, nothing is read from it until it is") {
   Rig rig;
   rig.must_upload("cat", gif("cat"));
@@ -674,16 +699,59 @@ TEST_CASE("the file of an upload that may still be committed stays, of one that 
   rig.until([&] { return rig.is_cached("cat"); });
 }
 
+// A reader between the 503 and the late removal used to put the image back for good.
 TEST_CASE("an image whose removal was carried out late is not served from the cache") {
-  Rig rig;
-  rig.must_upload("cat", gif("cat"));
+  SettlingTimes times = quick_settling();
+  times.late_commit_ms = 0;  // the lock on the row must do
+  Rig rig(times);
+  std::vector<std::string> keys{"cat"};
+  SUBCASE("of one") {}
+  SUBCASE("of all") { keys = {"cat", "dog"}; }
+  for (const std::string& key : keys) {
+    rig.must_upload(key, gif(key));
+    CHECK(rig.read(key) == gif(key));
+  }
+  // Longer than we wait for an answer.
   rig.query("CREATE TRIGGER slow BEFORE DELETE ON images FOR EACH ROW SET @slept = SLEEP(2.5)");
-  CHECK(rig.run(rig.store.remove("cat")).error().code == Errc::unavailable);
+  Task<Result<void>> removing =
+      keys.size() == 1 ? rig.store.remove("cat") : rig.store.remove_all(to_the_end);
+  CHECK(rig.run(std::move(removing)).error().code == Errc::unavailable);
+  for (const std::string& key : keys) {
+    CHECK(rig.read(key) == gif(key));  // it is still there ...
+    CHECK_FALSE(rig.is_cached(key));   // ... and not cached again
+  }
+  rig.until([&] { return rig.location(keys.back()).empty(); });
+  for (const std::string& key : keys) CHECK(rig.read(key) == "not_found");
+  rig.until([&] { return rig.files().empty(); });
+}
+
+TEST_CASE("an image whose removal came to nothing is cached again, its file kept") {
+  SettlingTimes times = quick_settling();
+  SUBCASE("once it can't be carried out any more") { times.late_commit_ms = 100; }
+  SUBCASE("but not before") {}
+  Rig rig(times);
+  rig.must_upload("cat", gif("cat"));
+  rig.query("CREATE TRIGGER slow BEFORE DELETE ON images FOR EACH ROW SET @slept = SLEEP(30)");
+  const auto removing = rig.start(rig.store.remove("cat"));
+  const std::string ours =
+      " FROM information_schema.processlist WHERE db = DATABASE() AND info "
+      "LIKE '%SLEEP(30)%' AND id <> CONNECTION_ID()";
+  rig.until([&] { return rig.query("SELECT COUNT(*)" + ours) == e2e::Database::Rows{{"1"}}; });
+  rig.query("KILL " + rig.query("SELECT id" + ours).at(0).at(0));
+  rig.until([&] { return removing->has_value(); });
+  CHECK((*removing)->error().code == Errc::unavailable);
+
+  if (times.late_commit_ms > 100) {
+    // The row has been looked at, and still is there.
+    const std::uint64_t looks = rig.statements();
+    rig.until([&] { return rig.statements() > looks + 3; });
+    CHECK_FALSE(rig.is_cached("cat"));
+    CHECK_FALSE(rig.is_cached("cat"));
+    return;
+  }
+  rig.until([&] { return rig.is_cached("cat"); });
   CHECK(rig.read("cat") == gif("cat"));
-  CHECK(rig.is_cached("cat"));  // still there, and cached again
-  rig.until([&] { return rig.location("cat").empty(); });
-  CHECK(rig.run(rig.store.remove("cat")).error().code == Errc::not_found);
-  CHECK(rig.read("cat") == "not_found");
+  CHECK(rig.files() == std::set<std::string>{rig.location("cat")});
 }
 
 TEST_CASE("a failed removal of all leaves the cache alone when nothing was removed") {
