@@ -27,6 +27,14 @@ struct Buffers {
   }
 };
 
+// What the loop is about to find out: some of `events`, or a failure.
+bool is_ready(uv_tcp_t& tcp, short events) {
+  uv_os_fd_t fd;
+  if (uv_fileno(reinterpret_cast<uv_handle_t*>(&tcp), &fd) != 0) return false;
+  pollfd asked{fd, events, 0};
+  return ::poll(&asked, 1, 0) > 0;
+}
+
 struct ConnectAwaiter {
   uv_tcp_t& tcp;
   const SocketAddress& target;
@@ -94,6 +102,7 @@ Task<Result<Stream>> Stream::connect_to(Loop& loop, SocketAddress target,
       timeout_ms,
       [](void* argument) {
         auto* reached = static_cast<Limit*>(argument);
+        if (is_ready(reached->stream.handle_->uv, POLLOUT)) return;
         reached->passed = true;
         reached->stream.close();
       },
@@ -253,7 +262,7 @@ void Stream::expire(State* state) {
     // Makes the queued write fail, which is how its coroutine gets to know.
     uv_os_fd_t fd;
     if (uv_fileno(reinterpret_cast<uv_handle_t*>(&state->uv), &fd) == 0) ::shutdown(fd, SHUT_RDWR);
-  } else if (state->reader) {
+  } else if (state->reader && !is_ready(state->uv, POLLIN)) {
     Read* reader = std::exchange(state->reader, nullptr);
     reader->status_ = UV_ETIMEDOUT;
     reader->waiter_.resume();
@@ -265,12 +274,7 @@ void Stream::close() {
   handle_.reset();
 }
 
-bool Stream::is_connected() const {
-  uv_os_fd_t fd;
-  if (!handle_ || uv_fileno(reinterpret_cast<uv_handle_t*>(&handle_->uv), &fd) != 0) return false;
-  pollfd asked{fd, 0, 0};  // errors and hang-ups are told unasked
-  return ::poll(&asked, 1, 0) == 0;
-}
+bool Stream::is_connected() const { return handle_ && !is_ready(handle_->uv, 0); }
 
 Address Stream::peer() const {
   SocketAddress name;

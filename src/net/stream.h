@@ -6,9 +6,11 @@
 // the back-pressure. A write first tries the socket directly, and only what
 // does not fit is queued: the common response costs one system call.
 //
-// The deadline bounds whatever is waited for. A read that meets it returns
-// Errc::timed_out and the stream stays usable (to say so to the peer); a write
-// can't be taken back, so one that meets it ends the connection.
+// The deadline bounds whatever is waited for. What has come by then counts, even
+// if the loop was too busy to look, since its timers run before its sockets. A
+// read that meets it returns Errc::timed_out and the stream stays usable (to say
+// so to the peer); a write can't be taken back, so one that meets it ends the
+// connection.
 #pragma once
 
 #include <array>

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -245,6 +246,47 @@ TEST_CASE("a read that meets its deadline is timed out, and the stream stays usa
   REQUIRE(run_task(loop, write_text(*pair.far, "answer")));
   CHECK(*run_task(loop, read_some(loop, *pair.near)) == "answer");
   pair.close();
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
+// The loop's timers run before its sockets: a busy loop used to time out what was there.
+TEST_CASE("what came before the deadline is read, however late the loop looks") {
+  Loop loop;
+  StreamPair pair(loop);
+  Gate gate;
+  std::optional<Result<std::string>> text;
+  pair.near->set_deadline(20);
+  gate.spawn(keep(read_some(loop, *pair.near), text));
+  REQUIRE(run_task(loop, write_text(*pair.far, "in time")).ok());
+  const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+  while (std::chrono::steady_clock::now() < late) {}  // the loop is busy
+  test::run_until(loop, [&] { return text.has_value(); });
+  REQUIRE((*text).ok());
+  CHECK(**text == "in time");
+  // The deadline has passed all the same.
+  const Result<std::string> more = run_task(loop, read_some(loop, *pair.near));
+  REQUIRE_FALSE(more.ok());
+  CHECK(more.error().code == Errc::timed_out);
+  pair.close();
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
+TEST_CASE("a connection that was made in time counts, however late the loop looks") {
+  Loop loop;
+  {
+    Result<Listener> listener = Listener::open(loop, loopback(loop));
+    REQUIRE(listener.ok());
+    Gate gate;
+    std::optional<Result<Stream>> stream;
+    uv_update_time(loop.raw());
+    gate.spawn(keep(Stream::connect(loop, listener->address(), 20), stream));
+    const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+    while (std::chrono::steady_clock::now() < late) {}  // the loop is busy
+    test::run_until(loop, [&] { return stream.has_value(); });
+    CHECK((*stream).ok());
+  }
   loop.run();
   CHECK(loop.live_handles() == 0);
 }
