@@ -53,6 +53,7 @@ HttpCacheClient::HttpCacheClient(net::Loop& loop, net::Address service,
 
 Task<Result<http::ClientResponse>> HttpCacheClient::call(http::ClientRequest request) {
   if (lost_ && loop_.now_ms() < next_attempt_ms_) co_return *lost_;
+  const std::uint64_t failed_before = client_.exchanges_failed();
   Result<http::ClientResponse> response = co_await client_.request(request);
   if (response) {
     if (lost_) log::info("cache_service_back");
@@ -60,8 +61,9 @@ Task<Result<http::ClientResponse>> HttpCacheClient::call(http::ClientRequest req
     co_return response;
   }
   const bool is_reached = response.error().code == Errc::too_large;  // by somebody's put
+  const bool is_untried = client_.exchanges_failed() == failed_before;
   Error error = as_unavailable(std::move(response).error());
-  if (is_reached) co_return error;
+  if (is_reached || is_untried) co_return error;
   if (!lost_) log::warning("cache_service_lost reason=\"{}\"", error.message);
   lost_ = error;
   next_attempt_ms_ = loop_.now_ms() + retry_interval_ms;

@@ -3,7 +3,9 @@
 //
 // After a call that did not get through there is none for retry_interval_ms:
 // calls fail at once, with the reason of that one, so that a service that is
-// down or silent costs its callers no time. The first call after that tries.
+// down or silent costs its callers no time. The first call after that tries. One
+// that found all connections busy does not count: it fails alone, or else a burst
+// of readers would turn all of them away from a service that is well.
 #pragma once
 
 #include <cstdint>

@@ -201,6 +201,7 @@ Task<Result<ClientResponse>> Client::request(const ClientRequest& request) {
   if (!response && kept && connection->unanswered() && response.error().code == Errc::closed) {
     response = co_await connection->exchange(request);
   }
+  if (!response) ++exchanges_failed_;
   if (connection->is_open()) idle_.push_back(std::move(connection));
   --busy_;
   pass_turn();

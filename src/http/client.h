@@ -109,6 +109,10 @@ class Client {
   // `request` must outlive the await.
   Task<Result<ClientResponse>> request(const ClientRequest& request);
 
+  // How many requests failed on a connection, or for want of a new one. The
+  // others that failed say nothing about the server: they never got a turn.
+  std::uint64_t exchanges_failed() const { return exchanges_failed_; }
+
   // Closes the idle connections. REQUIRES: no request under way.
   void close();
 
@@ -124,6 +128,7 @@ class Client {
   Limits limits_;
   std::vector<std::unique_ptr<ClientConnection>> idle_;
   std::size_t busy_ = 0;
+  std::uint64_t exchanges_failed_ = 0;
   std::deque<Turn*> waiting_;
   bool passing_turn_ = false;
 };
