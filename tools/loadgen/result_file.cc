@@ -9,6 +9,7 @@
 
 #include "http/json.h"
 #include "net/file.h"
+#include "tools/loadgen/quantity.h"
 
 namespace imgcached::loadgen {
 namespace {
@@ -29,8 +30,6 @@ constexpr std::pair<Outcome, std::string_view> outcome_names[] = {
 };
 
 std::string_view mode_name(Model model) { return model == Model::open ? "open" : "closed"; }
-
-std::string seconds_text(std::uint64_t ms) { return fmt::format("{}s", ms / 1000.0); }
 
 // --- Writing -------------------------------------------------------------------------------------
 
@@ -315,9 +314,9 @@ FlagValues flags_of(const Settings& settings) {
       {"arrivals", !open                                ? ""
                    : load.arrivals == Arrivals::poisson ? "poisson"
                                                         : "constant"},
-      {"warm-up", seconds_text(load.warm_up_ms)},
-      {"duration", seconds_text(load.duration_ms)},
-      {"timeout", seconds_text(load.timeout_ms)},
+      {"warm-up", duration_text(load.warm_up_ms)},
+      {"duration", duration_text(load.duration_ms)},
+      {"timeout", duration_text(load.timeout_ms)},
       {"repeat", fmt::format("{}", load.repeat)},
       {"preload", settings.preload ? "true" : "false"},
       {"slo", slos},
