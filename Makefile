@@ -1,6 +1,7 @@
 # imgcached. `make help` lists the targets; a fresh Debian 12 needs only `make run`.
 
 VAR       ?= var
+GRAPHS    ?= build/graphs
 SANITIZER ?=
 comma     := ,
 BUILD     ?= build$(if $(SANITIZER),/$(subst $(comma),-,$(SANITIZER)))
@@ -36,10 +37,12 @@ UNIT       := $(call objects,tests/*_test.cc $(ROOMS:%=tests/%/*.cc) tests/loadg
 E2E        := $(call objects,tests/e2e/*.cc)
 LOADGEN    := $(filter-out $(BUILD)/obj/tools/loadgen/main.o,$(call objects,tools/loadgen/*.cc))
 
-PROGRAMS   := $(if $(wildcard src/main.cc),$(BUILD)/imgcached)
-TESTS      := $(BUILD)/tests/unit $(if $(PROGRAMS),$(BUILD)/tests/e2e)
+NETWORK    := $(call objects,$(patsubst %,src/%/*.cc,base net http)) $(BUILD)/obj/libllhttp.a
 
-.PHONY: all tests run start stop test test-browser lint layers format clean help packages force
+PROGRAMS   := $(BUILD)/imgcached $(BUILD)/loadgen
+TESTS      := $(BUILD)/tests/unit $(BUILD)/tests/e2e
+
+.PHONY: all tests run start stop graphs bench-loadgen test test-browser lint layers format clean help packages force
 .DELETE_ON_ERROR:
 
 # --- Packages ------------------------------------------------------------------------------------
@@ -47,19 +50,22 @@ TESTS      := $(BUILD)/tests/unit $(if $(PROGRAMS),$(BUILD)/tests/e2e)
 GOALS      := $(or $(MAKECMDGOALS),all)
 PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,$(GOALS)),run) \
               $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test graphs) \
+              $(if $(filter graphs,$(GOALS)),run graphs) \
+              $(if $(filter bench-loadgen,$(GOALS)),run bench) \
               $(if $(filter test-browser,$(GOALS)),run browser) \
               $(if $(filter lint format,$(GOALS)),lint)
 packages:
 	@tools/install-packages $(PACKAGES)
 
 # --- Build ---------------------------------------------------------------------------------------
-all: $(PROGRAMS)             ## build the program, build/imgcached (the default)
+all: $(PROGRAMS)             ## build build/imgcached and build/loadgen (the default)
 tests: $(PROGRAMS) $(TESTS)  ## build the tests without running them
 
 $(BUILD)/imgcached: $(PROGRAM) $(LIBRARY)
 $(BUILD)/tests/unit: $(TEST_MAIN) $(UNIT) $(LOADGEN) $(LIBRARY)
 $(BUILD)/tests/e2e: $(TEST_MAIN) $(E2E) $(LIBRARY)
-$(BUILD)/imgcached $(BUILD)/tests/unit $(BUILD)/tests/e2e:
+$(BUILD)/loadgen: $(BUILD)/obj/tools/loadgen/main.o $(LOADGEN) $(NETWORK)
+$(PROGRAMS) $(TESTS):
 	@echo '  link $@'
 	@mkdir -p $(@D)
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
@@ -99,6 +105,11 @@ start: all packages  ## the same in the background; returns when it is ready
 stop:                ## end what `make start` started
 	@tools/run stop $(BUILD)/imgcached $(VAR)
 
+graphs: all packages  ## measure every policy and ratio, draw the six graphs into GRAPHS
+	@tools/graphs $(BUILD)/imgcached $(BUILD)/loadgen $(BUILD)/results $(GRAPHS)
+bench-loadgen: all packages  ## the load generator beside wrk
+	@tools/bench-loadgen $(BUILD)/imgcached $(BUILD)/loadgen
+
 test: tests  ## run every test; the last line is `N passed, N failed`
 	@tools/run-tests $(TESTS)
 test-browser: all packages  ## the pages in Chromium, with and without JavaScript
@@ -117,6 +128,7 @@ clean:  ## remove what was built; the state in VAR stays
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 	@echo
+	@echo 'GRAPHS=dir        where `make graphs` draws (default build/graphs)'
 	@echo 'VAR=dir           state: database, images, logs, pid files (default var)'
 	@echo 'SANITIZER=address,undefined | thread      build and test under a sanitizer'
 	@echo 'BUILD=dir         where to build (default build, build/<sanitizer>)'

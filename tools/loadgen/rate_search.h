@@ -15,7 +15,7 @@ class RateSearch {
  public:
   static constexpr double precision = 1.05;  // high / low at the end
   static constexpr double rate_min = 1;      // operations a second
-  static constexpr double rate_max = 1e6;
+  static constexpr double rate_max = 1e7;
 
   explicit RateSearch(double first) : rate_(first) {}
 
