@@ -360,6 +360,7 @@ TEST_CASE("a client that sends a refused body for ever is cut off") {
   std::size_t sent = 0;
   while (sent < std::size_t{64} << 20 && peer.try_send(std::string(1 << 20, 'x'))) sent += 1 << 20;
   CHECK(sent < std::size_t{64} << 20);
+  peer.close();
   run_until_idle(fixture);
 }
 
