@@ -10,9 +10,11 @@ constexpr const char* www_directory = IMGCACHED_SOURCE_DIRECTORY "/www";
 
 }  // namespace
 
-BackendNode::BackendNode(const Config& config, net::Loop& loop, CacheNode* cache)
+BackendNode::BackendNode(const Config& config, net::Loop& loop, images::BlobStore& blobs,
+                         CacheNode* cache)
     : config_(config),
       loop_(loop),
+      blobs_(blobs),
       mailbox_(loop),
       pool_(loop, config.database),
       table_(pool_),
@@ -28,23 +30,18 @@ BackendNode::BackendNode(const Config& config, net::Loop& loop, CacheNode* cache
 
 Task<Result<void>> BackendNode::start() {
   Result<std::vector<net::SocketAddress>> addresses = co_await net::resolve(loop_, config_.listen);
-  if (!addresses) co_return Error{Errc::invalid_argument, "--listen: " + addresses.error().message};
+  if (!addresses) co_return bad_setting("listen", addresses.error().message);
 
-  images::BlobStoreOptions blob_options{config_.images, config_.durability,
-                                        config_.max_upload_bytes};
-  Result<images::BlobStore> blobs = images::BlobStore::open(loop_, std::move(blob_options));
-  if (!blobs) co_return Error{blobs.error().code, "--images: " + blobs.error().message};
-  blobs_.emplace(std::move(*blobs));
-  Result<void> matched = co_await images::match_identities(*blobs_, identities_, table_);
+  Result<void> matched = co_await images::match_identities(blobs_, identities_, table_);
   if (!matched) co_return std::move(matched).error();
-  store_.emplace(loop_, *blobs_, table_, *cache_);
+  store_.emplace(loop_, blobs_, table_, *cache_);
   // A cache in another process may have outlived a backend that died between
   // a commit and its invalidation.
   const bool cache_is_older = http_client_.has_value();
   Result<void> recovered = co_await store_->recover(cache_is_older);
   if (!recovered) co_return std::move(recovered).error();
 
-  const pages::BackendServices services{*store_, *blobs_, *cache_, pool_};
+  const pages::BackendServices services{*store_, blobs_, *cache_, pool_};
   pages::BackendSettings settings;
   settings.upload_bytes_max = config_.max_upload_bytes;
   settings.www_directory = www_directory;
@@ -56,7 +53,7 @@ Task<Result<void>> BackendNode::start() {
                   server_options(config_, "backend"));
   pages_->observe(*server_);
   Result<void> listening = server_->listen(addresses->front());
-  if (!listening) co_return Error{Errc::unavailable, "--listen: " + listening.error().message};
+  if (!listening) co_return bad_setting("listen", listening.error().message);
   co_return Result<void>();
 }
 

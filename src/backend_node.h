@@ -28,7 +28,7 @@ namespace imgcached {
 class BackendNode {
  public:
   // `cache` is the one of this process; null when it is elsewhere.
-  BackendNode(const Config& config, net::Loop& loop, CacheNode* cache);
+  BackendNode(const Config& config, net::Loop& loop, images::BlobStore& blobs, CacheNode* cache);
 
   // Errors name the setting to change.
   Task<Result<void>> start();
@@ -41,6 +41,7 @@ class BackendNode {
  private:
   const Config& config_;
   net::Loop& loop_;
+  images::BlobStore& blobs_;
   net::Mailbox mailbox_;
   db::Pool pool_;
   db::ImageTable table_;
@@ -48,7 +49,6 @@ class BackendNode {
   std::optional<cache::MailboxCacheClient> mailbox_client_;  // one of the two
   std::optional<cache::HttpCacheClient> http_client_;
   cache::CacheClient* cache_ = nullptr;
-  std::optional<images::BlobStore> blobs_;
   std::optional<images::ImageStore> store_;
   std::unique_ptr<pages::Backend> pages_;
   std::optional<http::Server> server_;

@@ -78,10 +78,6 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
       ->envname(environment_name("access-log"));
 }
 
-Error bad_setting(const std::string& option, const std::string& reason) {
-  return Error{Errc::invalid_argument, "--" + option + ": " + reason};
-}
-
 Result<std::string> read_password(const std::string& path) {
   std::ifstream file(path);
   std::string password;
@@ -200,3 +196,9 @@ ParsedConfig parse_config(int argument_count, const char* const* arguments) {
 }
 
 }  // namespace imgcached
+Error bad_setting(std::string_view option, std::string_view reason) {
+  std::string message = "--";
+  message.append(option).append(": ").append(reason);
+  return Error{Errc::invalid_argument, std::move(message)};
+}
+

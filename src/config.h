@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/log.h"
+#include "base/result.h"
 #include "db/settings.h"
 #include "images/blob_store.h"
 #include "net/address.h"
@@ -45,6 +47,10 @@ struct ParsedConfig {
   std::string message;
   int exit_status = 0;
 };
+
+// The error of a setting that can't be used, here or when its time comes: it
+// begins with the flag, and ends the program with status 2.
+Error bad_setting(std::string_view option, std::string_view reason);
 
 ParsedConfig parse_config(int argument_count, const char* const* arguments);
 

@@ -23,6 +23,7 @@
 #include "cache_node.h"
 #include "config.h"
 #include "db/migrations.h"
+#include "images/blob_store.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
 #include "net/signal_watcher.h"
@@ -32,7 +33,7 @@ namespace imgcached {
 namespace {
 
 constexpr std::uint64_t drain_grace_ms = 10'000;
-constexpr int migration_attempts_max = 20;  // a database that starts with us needs a moment
+constexpr std::uint64_t migration_patience_ms = 5'000;  // for a database that starts with us
 constexpr std::uint64_t migration_retry_ms = 250;
 
 // Uploads wait for the disk on the thread pool; with more of them waiting, one
@@ -51,21 +52,23 @@ void announce(const std::string& services) {
   std::fflush(stdout);
 }
 
-Task<void> migrate(net::Loop& loop, const Config& config, Result<void>& outcome) {
+Task<void> migrate(net::Loop& loop, const Config& config, db::Missing missing,
+                   Result<void>& outcome) {
   net::Timer timer(loop);
-  for (int attempt = 1;; ++attempt) {
-    outcome = co_await db::migrate(loop, config.database);
+  const std::uint64_t deadline_ms = loop.now_ms() + migration_patience_ms;
+  while (true) {
+    outcome = co_await db::migrate(loop, config.database, missing);
     const bool passing = !outcome && outcome.error().code == Errc::unavailable;
-    if (!passing || attempt == migration_attempts_max) co_return;
+    if (!passing || loop.now_ms() >= deadline_ms) co_return;
     co_await timer.wait(migration_retry_ms);
   }
 }
 
-Result<void> migrate_database(const Config& config) {
+Result<void> migrate_database(const Config& config, db::Missing missing) {
   net::Loop loop;
   Gate gate;
   Result<void> outcome;
-  gate.spawn(migrate(loop, config, outcome));
+  gate.spawn(migrate(loop, config, missing, outcome));
   loop.run();
   return outcome;
 }
@@ -81,6 +84,8 @@ Task<void> stop_cache_on_signal(CacheNode& node, net::SignalWatcher& signals) {
 }
 
 int run_cache(const Config& config) {
+  const Result<void> migrated = migrate_database(config, db::Missing::create);
+  if (!migrated) return fail(migrated.error());
   CacheNode node(config);
   net::SignalWatcher signals(node.loop(), {SIGTERM, SIGINT});
   Result<void> outcome;
@@ -130,26 +135,41 @@ Task<void> serve_backend(BackendNode& backend, CacheNode* cache, net::SignalWatc
   backend.mailbox().close();
 }
 
-int run_backend(const Config& config, CacheNode* cache) {
-  net::Loop loop;
+int serve(const Config& config, net::Loop& loop, images::BlobStore& blobs, CacheNode* cache) {
   Gate gate;
   net::SignalWatcher signals(loop, {SIGTERM, SIGINT});
-  BackendNode backend(config, loop, cache);
+  BackendNode backend(config, loop, blobs, cache);
   Result<void> outcome;
   gate.spawn(serve_backend(backend, cache, signals, outcome));
   loop.run();
   return outcome ? 0 : fail(outcome.error());
 }
 
-int run_both(const Config& config) {
+int serve_with_cache(const Config& config, net::Loop& loop, images::BlobStore& blobs) {
   CacheNode cache(config);
   std::promise<Result<void>> promise;
   auto started = [&](Result<void> result) { promise.set_value(std::move(result)); };
   std::thread cache_thread([&] { cache.run(started); });
   const Result<void> outcome = promise.get_future().get();
-  const int status = outcome ? run_backend(config, &cache) : fail(outcome.error());
+  const int status = outcome ? serve(config, loop, blobs, &cache) : fail(outcome.error());
   cache_thread.join();
   return status;
+}
+
+int run_backend(const Config& config) {
+  net::Loop loop;
+  // The images come first: a start that fails on them leaves the database alone.
+  Result<images::BlobStore> blobs =
+      images::BlobStore::open(loop, {config.images, config.durability, config.max_upload_bytes});
+  if (!blobs) return fail(bad_setting("images", blobs.error().message));
+  Result<bool> has_images = blobs->has_images();
+  if (!has_images) return fail(bad_setting("images", has_images.error().message));
+  // These are of a database that exists: a name that does not is a mistyped one.
+  const db::Missing missing = *has_images ? db::Missing::refuse : db::Missing::create;
+  const Result<void> migrated = migrate_database(config, missing);
+  if (!migrated) return fail(migrated.error());
+  if (config.role == Role::backend) return serve(config, loop, *blobs, nullptr);
+  return serve_with_cache(config, loop, *blobs);
 }
 
 // As many descriptors as we may have; a connection takes one. What is left over
@@ -170,14 +190,7 @@ void fit_connections_to_descriptors(Config& config) {
 int run(Config config) {
   log::set_level(config.log_level);
   fit_connections_to_descriptors(config);
-  const Result<void> migrated = migrate_database(config);
-  if (!migrated) return fail(migrated.error());
-  switch (config.role) {
-    case Role::cache: return run_cache(config);
-    case Role::backend: return run_backend(config, nullptr);
-    case Role::combined: return run_both(config);
-  }
-  return 1;
+  return config.role == Role::cache ? run_cache(config) : run_backend(config);
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ Task<Result<void>> take_steps(Connection& connection) {
   const std::uint64_t version = unsigned_of(asked->rows[0][0]);  // they are taken in order
   if (version > steps().size()) {
     co_return Error{Errc::invalid_argument,
-                    "the database has schema version " + std::to_string(version) +
+                    "--db-name: the database has schema version " + std::to_string(version) +
                         ", this program knows up to " + std::to_string(steps().size()) +
                         ": run the newer program"};
   }
@@ -128,10 +128,11 @@ Task<Result<void>> take_steps(Connection& connection) {
 
 }  // namespace
 
-Task<Result<void>> migrate(net::Loop& loop, Settings settings) {
+Task<Result<void>> migrate(net::Loop& loop, Settings settings, Missing missing) {
   Task<Result<std::unique_ptr<Connection>>> opening = Connection::open(loop, settings);
   Result<std::unique_ptr<Connection>> connection = co_await std::move(opening);
-  if (!connection && connection.error().code == Errc::invalid_argument) {
+  if (!connection && connection.error().code == Errc::invalid_argument &&
+      missing == Missing::create) {
     Task<Result<void>> creating = create_database(loop, settings);
     Result<void> created = co_await std::move(creating);
     if (!created) co_return std::move(connection).error();

@@ -14,9 +14,13 @@
 
 namespace imgcached::db {
 
-// Creates the database if there is none of that name, then brings its schema up
-// to date. Errors: those of Connection; invalid_argument also when a newer
-// version of the program has been there.
-Task<Result<void>> migrate(net::Loop& loop, Settings settings);
+enum class Missing {
+  create,  // a database that is not there is made
+  refuse,  // ... is an error, invalid_argument
+};
+
+// Creates the database if need be, then brings its schema up to date. Errors: those of Connection;
+// invalid_argument also when a newer version of the program has been there.
+Task<Result<void>> migrate(net::Loop& loop, Settings settings, Missing missing = Missing::create);
 
 }  // namespace imgcached::db

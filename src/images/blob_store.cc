@@ -1,6 +1,9 @@
 #include "images/blob_store.h"
 
+#include <unistd.h>
+
 #include <cassert>
+#include <cstdio>
 
 #include "base/log.h"
 #include "net/offload.h"
@@ -149,35 +152,56 @@ std::string BlobWriter::unfinished_path() const {
 
 // --- BlobStore ----------------------------------------------------------------------------------
 
-BlobStore::BlobStore(net::Loop& loop, BlobStoreOptions options, net::File lock)
+NewPaths::~NewPaths() {
+  while (!paths_.empty()) {
+    ::remove(paths_.back().c_str());  // a directory that has got something in it stays
+    paths_.pop_back();
+  }
+}
+
+Result<void> NewPaths::make_directory(const std::string& path) {
+  const bool is_new = ::access(path.c_str(), F_OK) != 0;
+  Result<void> made = net::make_directory(path);
+  if (made && is_new) add(path);
+  return made;
+}
+
+BlobStore::BlobStore(net::Loop& loop, BlobStoreOptions options, NewPaths made, net::File lock)
     : loop_(&loop),
       options_(std::move(options)),
       lock_(std::move(lock)),
+      made_(std::move(made)),
       names_(Random::from_os()) {}
 
 Result<BlobStore> BlobStore::open(net::Loop& loop, BlobStoreOptions options) {
   const std::string& root = options.root;
+  NewPaths made;
   // The root's own parents are made too: `--images var/images` on a first start.
   for (std::size_t slash = root.find('/', 1); slash != std::string::npos;
        slash = root.find('/', slash + 1)) {
-    Result<void> made = net::make_directory(root.substr(0, slash));
-    if (!made) return std::move(made).error();
+    Result<void> parent = made.make_directory(root.substr(0, slash));
+    if (!parent) return std::move(parent).error();
   }
-  Result<void> made = net::make_directory(root);
-  if (!made) return std::move(made).error();
-  Result<net::File> lock = net::File::lock(root + "/" + std::string(lock_name));
+  Result<void> directory = made.make_directory(root);
+  if (!directory) return std::move(directory).error();
+  const std::string lock_path = root + "/" + std::string(lock_name);
+  const bool is_lock_new = ::access(lock_path.c_str(), F_OK) != 0;
+  Result<net::File> lock = net::File::lock(lock_path);
   if (!lock) {
     if (lock.error().code != Errc::unavailable) return std::move(lock).error();
     return Error{Errc::unavailable, root + " is in use by another imgcached"};
   }
+  if (is_lock_new) made.add(lock_path);
+  return BlobStore(loop, std::move(options), std::move(made), std::move(*lock));
+}
 
-  const std::string unfinished = root + "/" + std::string(unfinished_directory);
-  made = net::make_directory(unfinished);
-  for (int i = 0; made && i < fan_out; ++i) {
-    made = net::make_directory(root + "/" + fan_out_name(i));
-  }
-  if (made) made = net::sync_directory(root);
-  if (!made) return std::move(made).error();
+Result<void> BlobStore::prepare() {
+  made_.keep();
+  const std::string unfinished = path(unfinished_directory);
+  Result<void> made = net::make_directory(unfinished);
+  for (int i = 0; made && i < fan_out; ++i) made = net::make_directory(path(fan_out_name(i)));
+  if (made) made = net::sync_directory(options_.root);
+  if (!made) return made;
 
   Result<std::vector<std::string>> left = net::list_directory(unfinished);
   if (!left) return std::move(left).error();
@@ -186,7 +210,7 @@ Result<BlobStore> BlobStore::open(net::Loop& loop, BlobStoreOptions options) {
     if (!removed) return std::move(removed).error();
   }
   if (!left->empty()) log::info("unfinished_uploads_removed count={}", left->size());
-  return BlobStore(loop, std::move(options), std::move(*lock));
+  return {};
 }
 
 std::string BlobStore::path(std::string_view location) const {
@@ -224,15 +248,33 @@ Task<Result<std::vector<std::string>>> BlobStore::locations() {
   auto job = [this]() -> Result<std::vector<std::string>> {
     std::vector<std::string> found;
     for (int i = 0; i < fan_out; ++i) {
-      const std::string directory = fan_out_name(i);
-      Result<std::vector<std::string>> names = net::list_directory(path(directory));
-      if (!names) return names;
-      for (const std::string& name : *names) found.push_back(directory + "/" + name);
+      Result<std::vector<std::string>> shard = list_shard(i);
+      if (!shard) return shard;
+      found.insert(found.end(), shard->begin(), shard->end());
     }
     return found;
   };
   Result<std::vector<std::string>> found = co_await net::offload(*loop_, job);
   co_return found;
+}
+
+Result<bool> BlobStore::has_images() const {
+  for (int i = 0; i < fan_out; ++i) {
+    const Result<std::vector<std::string>> shard = list_shard(i);
+    if (!shard) return shard.error();
+    if (!shard->empty()) return true;
+  }
+  return false;
+}
+
+// The locations in one of the directories; none before prepare() made it.
+Result<std::vector<std::string>> BlobStore::list_shard(int index) const {
+  const std::string directory = fan_out_name(index);
+  Result<std::vector<std::string>> names = net::list_directory(path(directory));
+  if (!names && names.error().code == Errc::not_found) return std::vector<std::string>();
+  if (!names) return names;
+  for (std::string& name : *names) name = directory + "/" + name;
+  return names;
 }
 
 Task<Result<std::optional<std::string>>> BlobStore::identity() {

@@ -5,6 +5,10 @@
 //   <root>/lock           held by the process that owns the directory
 //   <root>/identity       the database it belongs to (store_identity.h)
 //
+// open() claims the root and makes nothing in it but the lock; prepare() makes
+// the rest, once it is known that the store is the right one. Without that, the
+// root is left as it was found.
+//
 // A location is the path below the root. It is made up here and has nothing to
 // do with the key or with a name the client sent. A file appears under its
 // location whole and never changes afterwards.
@@ -94,15 +98,36 @@ class BlobWriter {
   bool settled_ = false;  // finished, discarded or moved from
 };
 
+// Directories and a file that were made and may turn out not to be wanted:
+// removed again, the last first, unless they are kept.
+class NewPaths {
+ public:
+  NewPaths() = default;
+  NewPaths(NewPaths&&) = default;
+  NewPaths& operator=(NewPaths&&) = delete;
+  ~NewPaths();
+
+  // Makes the directory unless it is there.
+  Result<void> make_directory(const std::string& path);
+  void add(std::string path) { paths_.push_back(std::move(path)); }
+  void keep() { paths_.clear(); }
+
+ private:
+  std::vector<std::string> paths_;
+};
+
 class BlobStore {
  public:
   // No stored image is larger, whatever limit it was uploaded under.
   static constexpr std::size_t read_bytes_max = std::size_t{1} << 30;
 
-  // Blocks: for start-up. Creates the directories, takes the lock, removes
-  // unfinished uploads of a former run. Errors name the path; unavailable when
-  // another process owns the directory.
+  // Blocks, as the next two: for start-up. Creates the root and takes the lock.
+  // Errors name the path; unavailable when another process owns the directory.
   static Result<BlobStore> open(net::Loop& loop, BlobStoreOptions options);
+  Result<bool> has_images() const;
+  // Creates the directories, removes unfinished uploads of a former run. All
+  // that writes wants it done.
+  Result<void> prepare();
 
   BlobWriter begin() { return BlobWriter(*this); }
 
@@ -126,12 +151,14 @@ class BlobStore {
 
  private:
   friend class BlobWriter;
-  BlobStore(net::Loop& loop, BlobStoreOptions options, net::File lock);
+  BlobStore(net::Loop& loop, BlobStoreOptions options, NewPaths made, net::File lock);
   std::string path(std::string_view location) const;
+  Result<std::vector<std::string>> list_shard(int index) const;
 
   net::Loop* loop_;
   BlobStoreOptions options_;
   net::File lock_;
+  NewPaths made_;  // goes before the lock does
   Random names_;
 };
 

@@ -8,7 +8,18 @@ namespace {
 
 Error mismatch(const std::string& why) {
   return Error{Errc::invalid_argument, "--images and --db-name do not belong together: " + why +
-                                           "; check both, nothing was changed"};
+                                           "; check both, no image was touched"};
+}
+
+Error unusable(const Error& error) {
+  return Error{Errc::invalid_argument, "--images: " + error.message};
+}
+
+// As the last step before the store is used.
+Result<void> prepare(BlobStore& blobs) {
+  Result<void> prepared = blobs.prepare();
+  if (!prepared) return unusable(prepared.error());
+  return {};
 }
 
 }  // namespace
@@ -16,17 +27,17 @@ Error mismatch(const std::string& why) {
 Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& identities,
                                     db::ImageTable& images) {
   Result<std::optional<std::string>> of_directory = co_await blobs.identity();
-  if (!of_directory) co_return std::move(of_directory).error();
+  if (!of_directory) co_return unusable(of_directory.error());
   Result<std::optional<std::string>> of_database = co_await identities.find();
   if (!of_database) co_return std::move(of_database).error();
 
   if (*of_directory && *of_database) {
-    if (**of_directory == **of_database) co_return Result<void>();
-    co_return mismatch("they are of two stores");
+    if (**of_directory != **of_database) co_return mismatch("they are of two stores");
+    co_return prepare(blobs);
   }
   if (!*of_database) {
     Result<std::vector<std::string>> files = co_await blobs.locations();
-    if (!files) co_return std::move(files).error();
+    if (!files) co_return unusable(files.error());
     if (!files->empty()) co_return mismatch("the directory holds images, the database is new");
   }
   if (!*of_directory) {
@@ -34,6 +45,8 @@ Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& id
     if (!rows) co_return std::move(rows).error();
     if (*rows > 0) co_return mismatch("the database names images, the directory is new");
   }
+  Result<void> prepared = prepare(blobs);
+  if (!prepared) co_return prepared;
 
   // The directory first: after a crash in between, it is taken in as it is.
   std::string identity = blobs.new_name();
@@ -41,7 +54,7 @@ Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& id
   if (*of_database) identity = **of_database;
   if (!*of_directory) {
     Result<void> written = co_await blobs.set_identity(identity);
-    if (!written) co_return written;
+    if (!written) co_return unusable(written.error());
   }
   if (!*of_database) {
     Result<void> inserted = co_await identities.insert(std::move(identity));

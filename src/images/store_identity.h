@@ -15,9 +15,10 @@
 
 namespace imgcached::images {
 
-// Gives a new pair its identity; a new database or a new directory is taken in
-// by what is there already only if that holds no image. Error invalid_argument:
-// they do not belong together, nothing was changed.
+// Prepares the directory and gives a new pair its identity; a new database or a
+// new directory is taken in by what is there already only if that holds no
+// image. Error invalid_argument: they do not belong together; no image was
+// touched, and nothing made in the directory. Or the directory can't be used.
 Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& identities,
                                     db::ImageTable& images);
 

@@ -142,6 +142,11 @@ Result<File> File::lock(const std::string& path) {
     ::close(fd);
     return error;
   }
+  struct stat status;
+  if (::fstat(fd, &status) == 0 && status.st_nlink == 0) {
+    ::close(fd);  // whoever held it has removed it: the next one's is another file
+    return Error{Errc::unavailable, "lock " + path + ": it was removed meanwhile"};
+  }
   return File(fd, path);
 }
 

@@ -38,6 +38,12 @@ TEST_CASE("bug: the sweep at start with a mistyped --db-name removed every image
   CHECK(outcome.errors.find("--db-name") != std::string::npos);
   CHECK(image_count(server.images_directory()) == 1);
 
+  // Nor is a database made for images that are of another one.
+  const Outcome unknown = run_imgcached(flags(server.images_directory(), "stroe"));
+  CHECK(unknown.status == 2);
+  CHECK(unknown.errors.find("--db-name: ") != std::string::npos);
+  CHECK(Database::shared().query("SHOW DATABASES LIKE 'stroe'").empty());
+
   server.restart();
   CHECK(HttpPeer(server.backend_port()).get("/images/kept").body == image);
 }
@@ -51,7 +57,12 @@ TEST_CASE("a database with images refuses a new directory, and one of another st
   REQUIRE(other.terminate() == 0);
 
   const ScratchDirectory empty;
-  CHECK(run_imgcached(flags(empty.path(), server.database())).status == 2);
+  for (const std::string& path : {empty.path(), empty.path() + "/new/images"}) {
+    const Outcome outcome = run_imgcached(flags(path, server.database()));
+    CHECK(outcome.status == 2);
+    CHECK(outcome.errors.find("no image was touched") != std::string::npos);
+    CHECK(std::filesystem::is_empty(empty.path()));
+  }
   CHECK(run_imgcached(flags(other.images_directory(), server.database())).status == 2);
   server.restart();
   CHECK(HttpPeer(server.backend_port()).get("/images/kept").status == 200);

@@ -41,6 +41,7 @@ struct Disk {
   BlobStore open(Durability durability = Durability::strict, std::uint64_t bytes_max = 1 << 20) {
     Result<BlobStore> store = BlobStore::open(loop, {root, durability, bytes_max});
     REQUIRE_MESSAGE(store.ok(), store.error().message);
+    REQUIRE(store->prepare().ok());
     return std::move(*store);
   }
   // Images and unfinished uploads; what lies beside their directories is neither.
@@ -218,6 +219,27 @@ TEST_CASE("a root that can't be a directory is an error that names it") {
   const Result<BlobStore> store = BlobStore::open(disk.loop, {disk.root});
   REQUIRE_FALSE(store.ok());
   CHECK(store.error().message.find(disk.scratch.path() + "/var") != std::string::npos);
+}
+
+TEST_CASE("a store that is opened and not used leaves the disk as it was") {
+  Disk disk;
+  {
+    const Result<BlobStore> store = BlobStore::open(disk.loop, {disk.root});
+    REQUIRE(store.ok());
+    CHECK_FALSE(store->has_images().value());
+  }
+  CHECK_FALSE(fs::exists(disk.scratch.path() + "/var"));
+
+  fs::create_directories(disk.root);
+  write_file(disk.root + "/of-the-user", "");
+  CHECK(BlobStore::open(disk.loop, {disk.root}).ok());
+  CHECK(fs::exists(disk.root + "/of-the-user"));
+  CHECK_FALSE(fs::exists(disk.root + "/lock"));
+
+  BlobStore used = disk.open();
+  CHECK_FALSE(used.has_images().value());
+  CHECK(disk.store(used, gif("cat")).ok());
+  CHECK(used.has_images().value());
 }
 
 TEST_CASE("removing takes what is there and minds nothing that is not") {

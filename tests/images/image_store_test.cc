@@ -154,6 +154,7 @@ struct Rig {
   BlobStore open() {
     Result<BlobStore> opened = BlobStore::open(bench.loop, {root, Durability::none});
     REQUIRE_MESSAGE(opened.ok(), opened.error().message);
+    REQUIRE(opened->prepare().ok());
     return std::move(*opened);
   }
 
