@@ -36,13 +36,11 @@ CacheNode::CacheNode(const Config& config)
 Task<Result<void>> CacheNode::start() {
   Result<std::vector<net::SocketAddress>> addresses =
       co_await net::resolve(loop_, config_.cache_listen);
-  if (!addresses)
-    co_return Error{Errc::invalid_argument, "--cache-listen: " + addresses.error().message};
+  if (!addresses) co_return bad_setting("cache-listen", addresses.error().message);
   Result<void> configured = co_await service_.refresh_configuration();
   if (!configured) co_return std::move(configured).error();
   Result<void> listening = server_.listen(addresses->front());
-  if (!listening)
-    co_return Error{Errc::unavailable, "--cache-listen: " + listening.error().message};
+  if (!listening) co_return bad_setting("cache-listen", listening.error().message);
   address_ = server_.address();
   service_.start_recording();
   co_return Result<void>();

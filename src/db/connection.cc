@@ -244,8 +244,9 @@ Task<Result<void>> Connection::log_in(std::uint64_t deadline_ms) {
     Result<std::vector<net::SocketAddress>> resolved = co_await std::move(resolving);
     if (!resolved) {
       broken_ = true;
-      co_return Error{Errc::unavailable, "the database is not reachable at " + settings_.where() +
-                                             ": " + resolved.error().message};
+      co_return Error{Errc::unavailable, std::string(settings_.flag()) +
+                                             ": the database is not reachable at " +
+                                             settings_.where() + ": " + resolved.error().message};
     }
     host = resolved->front().address().host;
   }
@@ -261,7 +262,7 @@ Task<Result<void>> Connection::log_in(std::uint64_t deadline_ms) {
                                settings_.port, text_or_null(settings_.socket), 0);
   Task<void> finished = finish(awaited, proceed, deadline_ms);
   co_await std::move(finished);
-  if (!connected) co_return failure(mysql_errno(mysql_), mysql_error(mysql_));
+  if (!connected) co_return login_failure();
   co_return Result<void>();
 }
 
@@ -308,13 +309,30 @@ Error Connection::failure(unsigned code, const char* reason) {
   std::string what;
   switch (errc) {
     case Errc::invalid_argument:
-      what = "the database at " + settings_.where() + " refuses us, check user, password and name";
+      what = "the database at " + settings_.where() + " refuses us";
       break;
     case Errc::unavailable: what = "the database is not reachable at " + settings_.where(); break;
     case Errc::storage_full: what = "the database's disk is full"; break;
     default: what = "the database refused a statement"; break;
   }
   return {errc, what + ": " + reason + " (" + std::to_string(code) + ")"};
+}
+
+Error Connection::login_failure() {
+  const unsigned code = mysql_errno(mysql_);
+  Error error = failure(code, mysql_error(mysql_));
+  std::string flags = settings_.flag();
+  switch (timed_out_ ? 0 : code) {
+    case ER_ACCESS_DENIED_ERROR:
+    case ER_ACCESS_DENIED_NO_PASSWORD_ERROR:
+    case ER_NOT_SUPPORTED_AUTH_MODE:
+    case CR_AUTH_PLUGIN_CANNOT_LOAD: flags = "--db-user, --db-password-file"; break;
+    case ER_DBACCESS_DENIED_ERROR:
+    case ER_BAD_DB_ERROR: flags = "--db-name"; break;
+    default: break;
+  }
+  error.message = flags + ": " + error.message;
+  return error;
 }
 
 bool Connection::alive_when_idle() const {

@@ -43,7 +43,8 @@ class Connection {
   static constexpr std::size_t statements_max = 64;  // prepared at a time
 
   // Connects and logs in. The session has utf8mb4, UTC, strict mode, and gives
-  // up waiting for a row lock after a second.
+  // up waiting for a row lock after a second. Errors begin with the flag of the
+  // setting that is to blame.
   static Task<Result<std::unique_ptr<Connection>>> open(
       net::Loop& loop, Settings settings, std::uint64_t timeout_ms = timeout_default_ms);
 
@@ -85,6 +86,7 @@ class Connection {
   void abandon(Proceed& proceed);
 
   Error failure(unsigned code, const char* reason);
+  Error login_failure();
 
   net::Loop& loop_;
   const Settings settings_;

@@ -14,6 +14,8 @@ struct Settings {
   std::string password;
   std::string name;  // of the database
 
+  // The flag that says where the server is.
+  const char* flag() const { return socket.empty() ? "--db-host" : "--db-socket"; }
   // The server in words, for messages.
   std::string where() const { return socket.empty() ? host + ":" + std::to_string(port) : socket; }
 };

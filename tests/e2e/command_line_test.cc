@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "tests/e2e/fixture.h"
@@ -41,6 +42,7 @@ class Settings {
     return path(name);
   }
   const std::string& database() const { return database_; }
+  std::size_t tables() const { return Database::shared().query("SHOW TABLES", database_).size(); }
 
  private:
   ScratchDirectory directory_;
@@ -148,37 +150,60 @@ TEST_CASE("command line: a database is named by socket or by host, not by both, 
   check_refused(run_imgcached(settings.with({"--db-host", "127.0.0.1"})), 2, "--db-host");
 }
 
-TEST_CASE("command line: a taken port is one line that names it, exit 1 or 2") {
+TEST_CASE("command line: an address that can't be listened on is a setting to change") {
   const Server server;
   const Settings settings;
   for (const auto& [flag, port] : {std::pair("--listen", server.backend_port()),
                                    std::pair("--cache-listen", server.cache_port()),
                                    std::pair("--listen", server.cache_port())}) {
     const std::string address = "127.0.0.1:" + std::to_string(port);
-    check_refused(run_imgcached(settings.with({flag, address})), 1, address);
+    const Outcome outcome = run_imgcached(settings.with({flag, address}));
+    check_refused(outcome, 2, address);
+    check_refused(outcome, 2, flag);
+  }
+  for (const char* flag : {"--listen", "--cache-listen"}) {
+    check_refused(run_imgcached(settings.with({flag, "192.0.2.1:0"})), 2, flag);
   }
 }
 
 TEST_CASE("command line: an image directory that another one holds is refused") {
   const Server server;
-  check_refused(run_imgcached(Settings().with({"--images", server.images_directory()})), 1,
-                server.images_directory());
+  const Settings settings;
+  const Outcome outcome = run_imgcached(settings.with({"--images", server.images_directory()}));
+  check_refused(outcome, 2, server.images_directory());
+  check_refused(outcome, 2, "--images");
+  CHECK(settings.tables() == 0);
 }
 
 TEST_CASE("command line: a directory that is a file is refused") {
   const Settings settings;
   const std::string file = settings.write("file", "");
-  check_refused(run_imgcached(settings.with({"--images", file})), 1, file);
-  check_refused(run_imgcached(settings.with({"--images", file + "/below"})), 1, file);
+  for (const std::string& path : {file, file + "/below"}) {
+    const Outcome outcome = run_imgcached(settings.with({"--images", path}));
+    check_refused(outcome, 2, file);
+    check_refused(outcome, 2, "--images");
+  }
+  CHECK(settings.tables() == 0);  // the database was left alone
 }
 
 TEST_CASE("command line: a database that is not there is one line that names it, exit 1") {
   const Settings settings;
   const std::string socket = settings.path("no.sock");
-  check_refused(run_imgcached(settings.with({"--db-socket", socket})), 1, socket);
+  const Outcome outcome = run_imgcached(settings.with({"--db-socket", socket}));
+  check_refused(outcome, 1, socket);
+  check_refused(outcome, 1, "--db-socket");
+  // By host, a closed port and a name that there is not.
+  for (const char* host : {"127.0.0.1", "nowhere.invalid"}) {
+    const Arguments flags{"--images", settings.images(), "--db-host",   host,          "--db-port",
+                          "1",        "--listen",        "127.0.0.1:0", "--log-level", "error"};
+    const Outcome by_host = run_imgcached(flags);
+    check_refused(by_host, 1, host);
+    check_refused(by_host, 1, "--db-host");
+  }
+  CHECK_FALSE(std::filesystem::exists(settings.images()));
 }
 
-TEST_CASE("command line: a database that refuses the password is one line, exit 1 or 2") {
+TEST_CASE("command line: a database that refuses us is a setting to change") {
   const Settings settings;
   Database& database = Database::shared();
   database.query("CREATE OR REPLACE USER guarded@localhost IDENTIFIED BY 'right'");
@@ -188,8 +213,13 @@ TEST_CASE("command line: a database that refuses the password is one line, exit 
         {"--db-user", "guarded", "--db-password-file", settings.write("password", password)});
   };
   const Outcome refused = run_imgcached(run("wrong\n"));
-  check_refused(refused, refused.status == 1 ? 1 : 2, "guarded");
+  check_refused(refused, 2, "--db-user, --db-password-file: ");
+  check_refused(refused, 2, "guarded");
   CHECK(refused.errors.find("wrong") == std::string::npos);
+
+  Arguments elsewhere = run("right\n");
+  *(std::find(elsewhere.begin(), elsewhere.end(), "--db-name") + 1) = "mysql";
+  check_refused(run_imgcached(elsewhere), 2, "--db-name: ");
 
   Arguments command = run("right\n");
   command.insert(command.begin(), program_path());
