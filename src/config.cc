@@ -1,9 +1,12 @@
 #include "config.h"
 
+#include <toml++/toml.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 
 namespace imgcached {
 namespace {
@@ -17,17 +20,75 @@ std::string environment_name(std::string option) {
   return "IMGCACHED_" + option;
 }
 
-// CLI11 lets the file beat the environment. So the file's reader leaves out what
-// the environment says.
+bool is_in_environment(const std::string& option) {
+  const char* const value = std::getenv(environment_name(option).c_str());
+  return value && *value != '\0';
+}
+
+// The value of a setting as a flag would have it; nothing when it is of another
+// type than that setting has.
+std::optional<std::string> text_of(const std::string& name, const toml::node& value) {
+  const bool is_number = name == "db-port" || name == "max-upload";
+  if (const auto* number = value.as_integer(); number && is_number) {
+    return std::to_string(number->get());
+  }
+  if (const auto* flag = value.as_boolean(); flag && name == "access-log") {
+    return flag->get() ? "true" : "false";
+  }
+  const auto* text = value.as_string();
+  if (!text || name == "db-port" || name == "access-log") return std::nullopt;
+  return text->get();
+}
+
+std::string expected_type(const std::string& name) {
+  if (name == "db-port") return "a whole number";
+  if (name == "access-log") return "true or false";
+  if (name == "max-upload") return "a string such as \"32MiB\", or a number of bytes";
+  return "a string, in quotes";
+}
+
+// Reads the file of --config, which is TOML; CLI11's own reader takes much that
+// is not. CLI11 lets the file beat the environment, so what the environment sets
+// is left out here.
 class FileBelowEnvironment : public CLI::ConfigTOML {
  public:
+  explicit FileBelowEnvironment(const CLI::App& app) : app_(app) {}
+
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    std::vector<CLI::ConfigItem> items = CLI::ConfigBase::from_config(input);
-    std::erase_if(items, [](const CLI::ConfigItem& item) {
-      return std::getenv(environment_name(item.name).c_str()) != nullptr;
-    });
+    std::vector<CLI::ConfigItem> items;
+    for (const auto& [key, value] : parse(input)) {
+      const std::string name(key.str());
+      if (value.is_table()) {
+        refuse(value.source(),
+               name + " is a section, and there are none: write the settings alone");
+      }
+      if (!is_setting(name)) refuse(value.source(), name + " is no setting");
+      const std::optional<std::string> text = text_of(name, value);
+      if (!text) refuse(value.source(), name + " must be " + expected_type(name));
+      if (!is_in_environment(name)) items.push_back({{}, name, {*text}});
+    }
     return items;
   }
+
+ private:
+  toml::table parse(std::istream& input) const {
+    try {
+      return toml::parse(input);
+    } catch (const toml::parse_error& error) {
+      refuse(error.source(), std::string(error.description()));
+    }
+  }
+  bool is_setting(const std::string& name) const {
+    const CLI::Option* const option = app_.get_option_no_throw("--" + name);
+    return option && option != app_.get_config_ptr() && !option->get_envname().empty();
+  }
+  [[noreturn]] void refuse(const toml::source_region& where, const std::string& why) const {
+    throw CLI::ConfigError(app_.get_config_ptr()->as<std::string>() + ":" +
+                               std::to_string(where.begin.line) + ": " + why,
+                           CLI::ExitCodes::ConfigError);
+  }
+
+  const CLI::App& app_;
 };
 
 // What the command line says, as text: names and units are resolved below.
@@ -56,7 +117,7 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
   app.set_config("--config", file, "a TOML file of these settings, such as `listen = \"...\"`",
                  !file.empty());
   app.allow_config_extras(CLI::config_extras_mode::error);
-  app.config_formatter(std::make_shared<FileBelowEnvironment>());
+  app.config_formatter(std::make_shared<FileBelowEnvironment>(app));
 
   add("role", texts.role, "combined, backend or cache: which services this process runs");
   add("listen", texts.listen, "address of the backend; port 0 picks a free one");
@@ -173,6 +234,12 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
+Error bad_setting(std::string_view option, std::string_view reason) {
+  std::string message = "--";
+  message.append(option).append(": ").append(reason);
+  return Error{Errc::invalid_argument, std::move(message)};
+}
+
 ParsedConfig parse_config(int argument_count, const char* const* arguments) {
   Config config;
   config.database.name = "imgcached";
@@ -196,9 +263,3 @@ ParsedConfig parse_config(int argument_count, const char* const* arguments) {
 }
 
 }  // namespace imgcached
-Error bad_setting(std::string_view option, std::string_view reason) {
-  std::string message = "--";
-  message.append(option).append(": ").append(reason);
-  return Error{Errc::invalid_argument, std::move(message)};
-}
-

@@ -243,15 +243,33 @@ TEST_CASE("command line: a flag beats the environment, which beats the file") {
   CHECK(in_force({}, {"--config", file}) == "file");
   CHECK(in_force({"IMGCACHED_CONFIG=" + file}, {}) == "file");
   CHECK(in_force({variable}, {}) == "environment");
+  CHECK(in_force({"IMGCACHED_ROLE="}, {"--config", file}) == "file");
   CHECK(in_force({variable}, {"--config", file}) == "environment");
   CHECK(in_force({variable}, {"--config", file, "--role", "of-the-flag"}) == "flag");
   CHECK(in_force({}, {"--config", file, "--role", "of-the-flag"}) == "flag");
 }
 
-TEST_CASE("command line: a key in the file that is no setting is refused") {
+TEST_CASE("command line: a mistake in the file is named with its line") {
   const Settings settings;
-  const std::string file = settings.write("config.toml", "colour = \"blue\"\n");
-  check_refused(run_imgcached(settings.with({"--config", file})), 2, "colour");
+  struct Case {
+    const char *line, *complaint;
+  };
+  for (const Case& c :
+       {Case{"listne = \"127.0.0.1:0\"", "listne is no setting"},
+        Case{"config = \"other.toml\"", "config is no setting"}, Case{"role = combined", ""},
+        Case{"role = [", ""}, Case{"role = \"combined\" \"backend\"", ""},
+        Case{"db-port = \"3306\"", "db-port must be a whole number"},
+        Case{"access-log = 1", "access-log must be true or false"},
+        Case{"role = 1", "role must be a string"},
+        Case{"role = [\"combined\"]", "role must be a string"},
+        Case{"max-upload = true", "max-upload must be a string such as"},
+        Case{"[server]", "server is a section"},
+        Case{"server.role = \"combined\"", "server is a section"}}) {
+    INFO(std::string(c.line));
+    const std::string file =
+        settings.write("config.toml", "# ours\ndurability = \"none\"\n" + std::string(c.line));
+    check_refused(run_imgcached(settings.with({"--config", file})), 2, file + ":3: " + c.complaint);
+  }
 }
 
 TEST_CASE("command line: every setting may come from the environment and from the file") {
