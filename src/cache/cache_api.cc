@@ -85,18 +85,20 @@ CacheApi::CacheApi(CacheService& service, std::uint64_t value_bytes_max)
 
 void CacheApi::add_routes(http::Router& router) {
   using Member = Task<Response> (CacheApi::*)(Request&);
-  const auto add = [&](Method method, const char* path, Member member, std::uint64_t bytes_max) {
+  const auto add = [&](Method method, const char* path, Member member, std::uint64_t bytes_max,
+                       bool is_safe = true) {
     router.add({method, path, [this, member](Request& request) { return (this->*member)(request); },
-                bytes_max});
+                bytes_max, false, is_safe});
   };
+  constexpr bool unsafe = false;
   const std::uint64_t put_bytes_max =
       http::base64::encoded_size(value_bytes_max_) + parameters_bytes_max;
   for (const Method method : {Method::get, Method::post}) {
-    add(method, "/put_into_memcache", &CacheApi::put, put_bytes_max);
+    add(method, "/put_into_memcache", &CacheApi::put, put_bytes_max, unsafe);
     add(method, "/get_from_memcache", &CacheApi::get, parameters_bytes_max);
-    add(method, "/clear_cache", &CacheApi::clear, parameters_bytes_max);
-    add(method, "/refresh_configuration", &CacheApi::refresh, parameters_bytes_max);
-    add(method, "/invalidate_specific_key", &CacheApi::invalidate, parameters_bytes_max);
+    add(method, "/clear_cache", &CacheApi::clear, parameters_bytes_max, unsafe);
+    add(method, "/refresh_configuration", &CacheApi::refresh, parameters_bytes_max, unsafe);
+    add(method, "/invalidate_specific_key", &CacheApi::invalidate, parameters_bytes_max, unsafe);
   }
   add(Method::get, "/stats", &CacheApi::stats, 0);
   add(Method::get, "/keys", &CacheApi::keys, 0);

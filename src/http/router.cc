@@ -12,8 +12,10 @@ std::string_view prefix_of(std::string_view pattern) {
   return pattern.substr(0, pattern.size() - 1);
 }
 
+bool answers_head(const Route& route) { return route.method == Method::get && route.is_safe; }
+
 bool accepts(const Route& route, Method method) {
-  return route.method == method || (route.method == Method::get && method == Method::head);
+  return route.method == method || (method == Method::head && answers_head(route));
 }
 
 bool matches(std::string_view pattern, std::string_view path) {
@@ -49,7 +51,7 @@ Router::Match Router::match(Method method, std::string_view path) const {
       return match;
     }
     match.allowed.push_back(route.method);
-    if (route.method == Method::get) match.allowed.push_back(Method::head);
+    if (answers_head(route)) match.allowed.push_back(Method::head);
   }
   return match;
 }

@@ -2,7 +2,8 @@
 //
 // A pattern is a literal path, or a prefix that ends in `/*`: what follows the
 // prefix, slashes included, is then the request's `rest`. Literal patterns win,
-// then the longest prefix. Paths are matched percent-decoded, HEAD as GET.
+// then the longest prefix. Paths are matched percent-decoded, HEAD as a
+// GET that is safe.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,7 @@ struct Route {
   Handler handler;
   std::uint64_t body_bytes_max = 0;  // beyond: 413
   bool needs_body = false;           // without one, even an empty one: 411
+  bool is_safe = true;               // false: even its GET changes something, so no HEAD
 };
 
 class Router {

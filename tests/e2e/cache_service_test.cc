@@ -154,7 +154,35 @@ DEPLOYED_TEST_CASE("cache: other methods are a 405 with Allow, other paths a 404
   CHECK(reply.status == 405);
   CHECK(reply.header("Allow").find("POST") != std::string::npos);
   CHECK(reply.header("Allow").find("GET") != std::string::npos);
-  CHECK(it.cache.get("/api/list_keys").status == 404);
+  CHECK(reply.header("X-Reason").find("GET") != std::string::npos);
+  const Reply missing = it.cache.get("/api/list_keys");
+  CHECK(missing.status == 404);
+  CHECK(missing.header("X-Reason").size() > 10);
+}
+
+DEPLOYED_TEST_CASE("cache: a value that is no string is refused for that") {
+  Deployment& it = Where::deployment();
+  for (const char* body : {R"({"a":1})", R"({"a":true})", R"({"a":"AAAA","b":1})"}) {
+    const Reply reply = it.cache.post("/put_into_memcache", json_content(body));
+    CHECK(reply.status == 400);
+    CHECK(reply.header("X-Reason").find("must be a string") != std::string::npos);
+  }
+  CHECK(it.cached_keys().empty());
+}
+
+DEPLOYED_TEST_CASE("bug: HEAD clears the cache") {
+  Deployment& it = Where::deployment();
+  put(it, "head", png(500, 19));
+  for (const char* path : {"/clear_cache", "/invalidate_specific_key?key=head",
+                           "/put_into_memcache", "/refresh_configuration"}) {
+    CAPTURE(path);
+    const Reply reply = it.cache.request("HEAD", path);
+    CHECK(reply.status == 405);
+    CHECK(reply.header("Allow").find("HEAD") == std::string::npos);
+  }
+  CHECK(it.cached_keys() == Keys{"head"});
+  CHECK(it.cache.request("HEAD", "/stats").status == 200);
+  it.cache.post("/clear_cache");
 }
 
 DEPLOYED_TEST_CASE("bug: invalidate drops another key") {

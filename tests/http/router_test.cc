@@ -21,6 +21,7 @@ Router make_router() {
   router.add({Method::get, "/api/both", nullptr, 8});
   router.add({Method::head, "/api/head", nullptr, 9});
   router.add({Method::options, "/api/options", nullptr, 10});
+  router.add({Method::get, "/clear", nullptr, 11, false, false});
   return router;
 }
 
@@ -64,6 +65,13 @@ TEST_CASE("HEAD is answered as GET, but not the other way round") {
   CHECK(find(Method::head, "/images/cat").route == 2);
   CHECK(find(Method::head, "/api/head").route == 9);
   CHECK(find(Method::get, "/api/head").route == 0);
+}
+
+TEST_CASE("HEAD is not answered by a GET that changes something") {
+  CHECK(find(Method::get, "/clear").route == 11);
+  const Found head = find(Method::head, "/clear");
+  CHECK(head.route == 0);
+  CHECK(head.allowed == std::vector<Method>{Method::get});
 }
 
 TEST_CASE("a path without a route for the method tells what it takes") {
