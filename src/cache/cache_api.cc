@@ -49,7 +49,7 @@ Response answer(PutOutcome outcome) {
       break;
     case PutOutcome::stale_lease:
       response = refuse(409, {Errc::invalid_argument,
-                              "the lease is void: the key was "
+                              "the lease is void: it was used, is too old, or the key was "
                               "invalidated after it was granted"});
       break;
   }
@@ -108,7 +108,9 @@ void CacheApi::add_routes(http::Router& router) {
 }
 
 Response CacheApi::render_error(std::string_view, int status, std::string_view message) {
-  return http::json_error(status, message);
+  Response response = http::json_error(status, message);
+  response.headers.add("X-Reason", http::header_text(message));
+  return response;
 }
 
 // The `key` of a call: from the JSON body, or by GET without one from the query.
@@ -155,7 +157,11 @@ Task<Response> CacheApi::put(Request& request) {
   for (const auto& [key, encoded] : object->members()) {
     const Result<void> valid = validate_key(key);
     if (!valid) co_return refuse(valid.error());
-    Result<Blob> blob = http::base64::decode(encoded);
+    if (!member.is_string) {
+      co_return refuse(
+          {Errc::invalid_argument, "the value of a key must be a string: the image in base64"});
+    }
+    Result<Blob> blob = http::base64::decode(member.text);
     if (!blob) co_return refuse(blob.error());
     images.emplace_back(key, std::move(*blob));
   }

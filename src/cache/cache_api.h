@@ -9,9 +9,9 @@
 //   put         the key percent-encoded in `X-Key` and the token in `X-Lease`:
 //               the body is the image; 409 when the lease is void
 //
-// Every put says in `X-Outcome` what became of it (stored, off, too_large,
-// stale_lease). The bodies of the five calls are fixed words by contract; what
-// was wrong with a bad request stands in `X-Reason`.
+// A put that made sense says in `X-Outcome` what became of it (stored, off,
+// too_large, stale_lease). The bodies of the five calls are fixed words by
+// contract; why any call was refused stands in `X-Reason`.
 #pragma once
 
 #include <cstdint>

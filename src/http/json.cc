@@ -96,11 +96,13 @@ JsonObject::~JsonObject() = default;
 namespace {
 
 // Reads a string, number or boolean.
-simdjson::error_code read_plain_value(ondemand::value value, std::string_view& text) {
+simdjson::error_code read_plain_value(ondemand::value value, JsonObject::Member& member) {
   ondemand::json_type type{};
   if (const auto error = value.type().get(type)) return error;
   std::string_view token = value.raw_json_token();
   token = token.substr(0, token.find_last_not_of(json_white_space) + 1);
+  std::string_view& text = member.text;
+  member.is_string = type == ondemand::json_type::string;
   switch (type) {
     case ondemand::json_type::string: {
       if (token.find('\\') != token.npos) return value.get_string().get(text);
@@ -162,7 +164,7 @@ Result<JsonObject> JsonObject::parse(std::string text) {
     const auto key_at = static_cast<std::size_t>(field.key().raw() - json.data()) - 1;
     if ((error = field.unescaped_key().get(member.name))) return malformed(explain(error), key_at);
     const std::size_t value_at = offset();
-    error = read_plain_value(field.value(), member.text);
+    error = read_plain_value(field.value(), member);
     if (error == simdjson::INCORRECT_TYPE) {
       return malformed("a value here must be a string, a number or a boolean", value_at);
     }
@@ -171,7 +173,7 @@ Result<JsonObject> JsonObject::parse(std::string text) {
     const auto same = std::find_if(members.begin(), members.end(),
                                    [&](const Member& other) { return other.name == member.name; });
     if (same != members.end()) {
-      same->text = member.text;
+      *same = member;
     } else if (members.size() < members_max) {
       members.push_back(member);
     } else {

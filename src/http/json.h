@@ -39,6 +39,7 @@ class JsonObject {
     // A string's content, unescaped (it may hold any character, NUL too); a
     // number or boolean as it was written.
     std::string_view text;
+    bool is_string = false;
   };
 
   // Anything but such an object is invalid_argument that says what is wrong and

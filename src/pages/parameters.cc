@@ -35,7 +35,9 @@ Result<http::Form> parse_json(std::string body) {
   Result<http::JsonObject> object = http::JsonObject::parse(std::move(body));
   if (!object) return std::move(object).error();
   std::vector<http::Form::Field> fields;
-  for (const auto& [name, text] : object->members()) fields.emplace_back(name, text);
+  for (const http::JsonObject::Member& member : object->members()) {
+    fields.emplace_back(member.name, member.text);
+  }
   return http::Form(std::move(fields));
 }
 

@@ -226,6 +226,9 @@ DEPLOYED_TEST_CASE("cache: a lease is good once, for its key, until an invalidat
 
   const std::string used = lease_of("lease-1");
   CHECK(put_raw(it, "lease-1", used, image).status == 200);
+  const Reply again = put_raw(it, "lease-1", used, image);
+  CHECK(again.status == 409);
+  CHECK(again.header("X-Reason").find("it was used, is too old, or") != std::string::npos);
   it.cache.post("/invalidate_specific_key", json_content(key_body("lease-1")));
   CHECK(refused("lease-1", used));
 

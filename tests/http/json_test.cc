@@ -30,6 +30,15 @@ void check_broken_at(std::string_view text, std::size_t offset, std::string_view
   check_error(text, Errc::invalid_argument, part);
 }
 
+TEST_CASE("a member says whether it was a string") {
+  const Result<JsonObject> object = JsonObject::parse(R"({"a":"1","b":1,"c":true,"b":"2"})");
+  REQUIRE(object.ok());
+  REQUIRE(object->members().size() == 3);
+  CHECK(object->members()[0].is_string);
+  CHECK(object->members()[1].is_string);  // the last one counts
+  CHECK_FALSE(object->members()[2].is_string);
+}
+
 TEST_CASE("a flat JSON object gives its members as text, in their order") {
   const auto object =
       JsonObject::parse(R"( { "key" : "cat", "n": -12.5e3 ,"t":true,"f":false, "e":"" } )");
@@ -192,9 +201,10 @@ TEST_CASE(
       ++accepted;
       REQUIRE(tree.ok());
       if (object->members().size() < 5) continue;  // the tree finds the first of two names
-      for (const auto& [name, value] : object->members()) {
+      for (const auto& [name, value, is_string] : object->members()) {
         const auto witness = tree->root().find(name);
         REQUIRE(witness.has_value());
+        CHECK(is_string == witness->string().has_value());
         if (const auto string = witness->string()) CHECK(*string == value);
         else if (const auto boolean = witness->boolean())
           CHECK((*boolean ? "true" : "false") == value);
