@@ -154,8 +154,8 @@ Task<Response> CacheApi::put(Request& request) {
   }
   // All are looked at before any is stored.
   std::vector<std::pair<std::string_view, Blob>> images;
-  for (const auto& [key, encoded] : object->members()) {
-    const Result<void> valid = validate_key(key);
+  for (const http::JsonObject::Member& member : object->members()) {
+    const Result<void> valid = validate_key(member.name);
     if (!valid) co_return refuse(valid.error());
     if (!member.is_string) {
       co_return refuse(
@@ -163,7 +163,7 @@ Task<Response> CacheApi::put(Request& request) {
     }
     Result<Blob> blob = http::base64::decode(member.text);
     if (!blob) co_return refuse(blob.error());
-    images.emplace_back(key, std::move(*blob));
+    images.emplace_back(member.name, std::move(*blob));
   }
   PutOutcome outcome = PutOutcome::stored;
   for (auto& [key, blob] : images) {
@@ -266,13 +266,10 @@ Task<Response> CacheApi::keys(Request& request) {
   const Result<http::Form> query = http::parse_form(request.query);
   if (!query) co_return refuse(query.error());
   const std::string after(query->find("after").value_or(""));
-  std::size_t limit = keys_limit_default;
-  if (const auto wanted = query->find("limit")) {
-    if (!parse_number(*wanted, limit) || limit == 0 || limit > keys_limit_max) {
-      co_return refuse(400, {Errc::invalid_argument, "limit must be a whole number from 1 to " +
-                                                         std::to_string(keys_limit_max)});
-    }
-  }
+  const Result<std::size_t> wanted =
+      http::parse_limit(query->find("limit").value_or(""), keys_limit_default, keys_limit_max);
+  if (!wanted) co_return refuse(wanted.error());
+  const std::size_t limit = *wanted;
   const std::vector<CachedKey> page = service_.keys(after, limit + 1);
   std::string text;
   http::JsonWriter json(text);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "http/message.h"
 
@@ -137,6 +138,17 @@ Result<Form> parse_form(std::string_view text) {
     begin = end + 1;
   }
   return Form(std::move(fields));
+}
+
+Result<std::size_t> parse_limit(std::string_view text, std::size_t otherwise, std::size_t most) {
+  if (text.empty()) return otherwise;
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool beyond_all = error == std::errc::result_out_of_range;
+  if (end != text.data() + text.size() || (number == 0 && !beyond_all)) {
+    return Error{Errc::invalid_argument, "`limit` must be a whole number of at least 1"};
+  }
+  return beyond_all ? most : std::min(number, most);
 }
 
 }  // namespace imgcached::http

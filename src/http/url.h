@@ -63,4 +63,8 @@ class Form {
 // Form::fields_max fields are too_large.
 Result<Form> parse_form(std::string_view text);
 
+// The `limit` of a listing: a whole number from 1, of which no more than `most`
+// is taken; `otherwise` when it is empty. Error invalid_argument.
+Result<std::size_t> parse_limit(std::string_view text, std::size_t otherwise, std::size_t most);
+
 }  // namespace imgcached::http

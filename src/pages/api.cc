@@ -1,7 +1,6 @@
 #include "pages/api.h"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 
 #include "base/clock.h"
@@ -70,15 +69,10 @@ Result<ListParameters> parse_list_parameters(const http::Form& form) {
   if (!http::is_utf8(parameters.prefix) || !http::is_utf8(parameters.after)) {
     return Error{Errc::invalid_argument, "`prefix` and `after` must be valid UTF-8, as keys are"};
   }
-  const std::string limit = value_of(form, "limit");
-  if (limit.empty()) return parameters;
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), number);
-  const bool beyond_all = error == std::errc::result_out_of_range;
-  if (end != limit.data() + limit.size() || (number == 0 && !beyond_all)) {
-    return Error{Errc::invalid_argument, "`limit` must be a whole number of at least 1"};
-  }
-  if (!beyond_all) parameters.limit = std::min<std::uint64_t>(number, ListParameters::keys_max);
+  const Result<std::size_t> limit = http::parse_limit(
+      form.find("limit").value_or(""), ListParameters::keys_max, ListParameters::keys_max);
+  if (!limit) return limit.error();
+  parameters.limit = *limit;
   return parameters;
 }
 

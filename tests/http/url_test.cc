@@ -164,5 +164,16 @@ TEST_CASE("random text never breaks a decoder") {
   }
 }
 
+TEST_CASE("a limit is a whole number from 1, cut to the most there is; empty is the default") {
+  CHECK(parse_limit("", 10, 100).value() == 10);
+  CHECK(parse_limit("1", 10, 100).value() == 1);
+  CHECK(parse_limit("100", 10, 100).value() == 100);
+  CHECK(parse_limit("101", 10, 100).value() == 100);
+  CHECK(parse_limit("99999999999999999999", 10, 100).value() == 100);
+  for (const char* bad : {"0", "-1", "x", "1x", " 1", "1.5"}) {
+    CHECK_MESSAGE(!parse_limit(bad, 10, 100).ok(), bad);
+  }
+}
+
 }  // namespace
 }  // namespace imgcached::http
