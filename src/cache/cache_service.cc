@@ -34,10 +34,13 @@ Task<Result<void>> CacheService::refresh_configuration() {
   if (*row) {
     Result<Replacement> replacement = parse_replacement((**row).replacement_method);
     if (!replacement) {
-      log::error("configuration_refused id={} reason=\"{}\"", (**row).id,
-                 replacement.error().message);
-      co_return Error{Errc::unavailable, "the newest row of cache_properties makes no sense: " +
-                                             replacement.error().message};
+      const std::string id = std::to_string((**row).id);
+      log::error("configuration_refused id={} reason=\"{}\"", id, replacement.error().message);
+      co_return Error{
+          Errc::unavailable,
+          "row " + id + " of cache_properties, the newest, says \"" + (**row).replacement_method +
+              "\": " + replacement.error().message +
+              "; add a row that is right, or DELETE FROM cache_properties WHERE id = " + id};
     }
     const std::uint64_t memory_mb = machine_memory_bytes() / bytes_per_mb;
     const std::uint64_t capacity_mb = std::min((**row).max_capacity_mb, memory_mb);

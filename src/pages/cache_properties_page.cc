@@ -80,12 +80,18 @@ Task<Result<CachePropertiesPage::Settings>> CachePropertiesPage::newest() {
   if (!row) co_return std::move(row).error();
   if (!*row) {
     const cache::Configuration defaults;
-    co_return Settings{defaults.capacity_bytes / bytes_per_mb, defaults.replacement};
+    co_return Settings{defaults.capacity_bytes / bytes_per_mb, defaults.replacement, {}};
   }
+  Settings settings{(*row)->max_capacity_mb, cache::Configuration().replacement, {}};
   const Result<cache::Replacement> replacement =
       cache::parse_replacement((*row)->replacement_method);
-  co_return Settings{(*row)->max_capacity_mb,
-                     replacement ? *replacement : cache::Configuration().replacement};
+  if (replacement) {
+    settings.replacement = *replacement;
+  } else {
+    settings.problem = "row " + std::to_string((*row)->id) + " of cache_properties, the newest, " +
+                       "is not in force, for it says \"" + (*row)->replacement_method + "\"";
+  }
+  co_return settings;
 }
 
 Task<Result<void>> CachePropertiesPage::apply(Settings settings) {
@@ -136,6 +142,7 @@ Task<http::Response> CachePropertiesPage::show(http::Request&) {
   Result<Settings> settings = co_await newest();
   if (!settings) co_return renderer_.failure(settings.error());
   View view;
+  view.text("settings_problem", sentence(settings->problem));
   std::optional<FormValues> values =
       FormValues{std::to_string(settings->capacity_mb), settings->replacement};
   http::Response response = co_await render(200, std::move(view), std::move(values));

@@ -52,6 +52,7 @@ class CachePropertiesPage {
   struct Settings {
     std::uint64_t capacity_mb;
     cache::Replacement replacement;
+    std::string problem;  // why the newest row is not in force
   };
 
   struct FormValues {

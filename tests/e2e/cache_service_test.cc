@@ -313,7 +313,7 @@ DEPLOYED_TEST_CASE("cache: /keys pages through what is cached") {
   for (const char* limit : {"0", "-1", "x"}) {
     const Reply refused = it.cache.get(std::string("/keys?limit=") + limit);
     CHECK(refused.status == 400);
-    CHECK(refused.header("X-Reason").find("10000") != std::string::npos);
+    CHECK(refused.header("X-Reason").find("limit") != std::string::npos);
   }
   it.cache.post("/clear_cache");
 }
@@ -336,9 +336,19 @@ DEPLOYED_TEST_CASE("cache: refresh takes the newest row, and keeps what it can w
   it.query("RENAME TABLE cache_properties TO elsewhere");
   check_refused(it.cache.post("/refresh_configuration"));
   it.query("RENAME TABLE elsewhere TO cache_properties");
-  check_refused(refresh(it, 9, "First In First Out"));
+  const Reply refused = refresh(it, 9, "First In First Out");
+  check_refused(refused);
+  // The row, what is wrong with it, and what to do.
+  const std::string id = it.query("SELECT MAX(id) FROM cache_properties").at(0).at(0);
+  CHECK(refused.header("X-Reason").find("row " + id + " of cache_properties") != std::string::npos);
+  CHECK(refused.header("X-Reason").find("WHERE id = " + id) != std::string::npos);
+  const Reply page = it.backend.get("/cache_properties");
+  CHECK(page.status == 200);
+  CHECK(page.body_has("Row " + id + " of cache_properties"));
+  CHECK(page.body_has("is not in force"));
   CHECK(refresh(it, 9, "Least Recently Used").status == 200);
   CHECK(it.stat("capacity_bytes") == 9 * 1'048'576);
+  CHECK_FALSE(it.backend.get("/cache_properties").body_has("is not in force"));
   CHECK(it.cached_keys() == Keys{"kept"});
 }
 
