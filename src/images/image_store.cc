@@ -94,14 +94,17 @@ Task<Result<Image>> ImageStore::get(std::string key) {
 Task<Result<Image>> ImageStore::fetch(std::string key, std::uint64_t lease) {
   Result<Blob> blob = co_await read_stored(key);
   if (!blob) co_return std::move(blob).error();
+  std::optional<cache::PutOutcome> outcome;
   if (lease != 0) {
     Result<cache::PutOutcome> put = co_await cache_.put(key, *blob, lease);
-    if (!put) {
+    if (put) {
+      outcome = *put;
+    } else {
       ++stats_.cache_errors;
       log::debug("cache_put_failed key=\"{}\" reason=\"{}\"", key, put.error().message);
     }
   }
-  co_return Image{std::move(*blob), false};
+  co_return Image{std::move(*blob), false, outcome};
 }
 
 // The bytes that the key's row names. The file may go between the reading of

@@ -55,6 +55,8 @@ namespace imgcached::images {
 struct Image {
   Blob bytes;
   bool cached = false;  // a hit
+  // After a miss: what became of it in the cache; nothing when it was not put there.
+  std::optional<cache::PutOutcome> put = std::nullopt;
 
   // By the bytes. Of static lifetime.
   std::string_view content_type() const {

@@ -15,6 +15,6 @@ inline constexpr std::size_t sniffed_bytes = 64;
 std::optional<std::string_view> sniff_image_type(std::string_view first_bytes);
 
 // The accepted types in words, for error messages.
-inline constexpr std::string_view accepted_types = "PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF and ICO";
+inline constexpr std::string_view accepted_types = "PNG, JPEG, GIF, WebP, BMP, TIFF, AVIF or ICO";
 
 }  // namespace imgcached::images

@@ -7,6 +7,17 @@
 #include "pages/raw_images.h"
 
 namespace imgcached::pages {
+namespace {
+
+// What a reader learns of a miss.
+std::string fate_in_words(std::optional<cache::PutOutcome> put) {
+  if (put == cache::PutOutcome::stored) return "and given to the cache";
+  if (put == cache::PutOutcome::off) return "and not given to the cache, since caching is off";
+  if (put == cache::PutOutcome::too_large) return "and is larger than the cache can hold";
+  return "and not given to the cache this time";  // it is away, or the image was just replaced
+}
+
+}  // namespace
 
 std::string image_page_url(std::string_view key) {
   return "/image?key_value=" + http::percent_encode(key);
@@ -43,11 +54,17 @@ Task<http::Response> ImagePage::show(http::Request& request) {
       .text("exact_size", grouped(image->bytes.size()))
       .text("raw_url", raw_image_url(key))
       .text("replace_url", "/upload_image?key=" + http::percent_encode(key));
+  if (!image->cached) view.text("fate", fate_in_words(image->put));
   // No browser but Safari knows TIFF.
   const std::string_view type = image->content_type();
-  const bool is_shown = type.starts_with("image/") && type != "image/tiff" &&
-                        image->bytes.size() <= embedded_bytes_max;
-  if (is_shown) view.flag("is_shown", true).base64("content", std::move(image->bytes));
+  if (!type.starts_with("image/") || type == "image/tiff") {
+    view.text("unshown_reason", "browsers do not show " + std::string(type));
+  } else if (image->bytes.size() > embedded_bytes_max) {
+    view.text("unshown_reason", "over " + bytes_in_words(embedded_bytes_max) +
+                                    " it is too large to be part of a page");
+  } else {
+    view.flag("is_shown", true).base64("content", std::move(image->bytes));
+  }
   co_return renderer_.page(200, "image", key, std::move(view));
 }
 

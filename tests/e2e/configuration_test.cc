@@ -66,7 +66,9 @@ DEPLOYED_TEST_CASE("bug: capacity 0 is refused") {
     CHECK(reply.body == image);
   }
   CHECK(it.backend.post("/api/key/zero").status == 200);
-  CHECK(it.backend.get("/image?key_value=zero").body_has(">miss<"));
+  const Reply page = it.backend.get("/image?key_value=zero");
+  CHECK(page.body_has(">miss<"));
+  CHECK(page.body_has("not given to the cache, since caching is off"));
   CHECK(it.cached_keys().empty());
   CHECK(it.cache.get("/get_from_memcache?key=zero").body == "Key Not Found");
   CHECK(it.cache.post("/put_into_memcache", json_content(R"({"zero":"AAAA"})")).status == 200);
@@ -89,6 +91,9 @@ DEPLOYED_TEST_CASE("bug: an image larger than the cache is not served") {
     CHECK(reply.body == image);
     CHECK(it.backend.post("/api/key/large").status == 200);
   }
+  const Reply page = it.backend.get("/image?key_value=large");
+  CHECK(page.body_has("is larger than the cache can hold"));
+  CHECK_FALSE(page.body_has("given to the cache"));
   CHECK(it.cached_keys() == Keys{"small"});
 }
 

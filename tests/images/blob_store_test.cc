@@ -156,6 +156,7 @@ TEST_CASE("no image and an empty file are refused and leave nothing") {
     const Result<BlobWriter::Finished> stored = disk.store(blobs, text);
     REQUIRE_FALSE(stored.ok());
     CHECK(stored.error().code == (text.empty() ? Errc::invalid_argument : Errc::unsupported_type));
+    CHECK(stored.error().message.ends_with(text.empty() ? "" : "AVIF or ICO"));
     CHECK(disk.files().empty());
   }
 }
