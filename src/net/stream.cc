@@ -284,4 +284,12 @@ Address Stream::peer() const {
   return name.address();
 }
 
+Address Stream::local() const {
+  SocketAddress name;
+  int length = sizeof name.storage;
+  if (handle_)
+    uv_tcp_getsockname(&handle_->uv, reinterpret_cast<sockaddr*>(&name.storage), &length);
+  return name.address();
+}
+
 }  // namespace imgcached::net

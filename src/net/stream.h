@@ -72,6 +72,7 @@ class Stream {
   bool is_connected() const;
 
   Address peer() const;
+  Address local() const;  // our end
 
  private:
   friend class Listener;

@@ -129,6 +129,42 @@ DEPLOYED_TEST_CASE("pages: the image page says miss, then hit, with type and siz
   CHECK_FALSE(hit.body_has(">miss<"));
 }
 
+DEPLOYED_TEST_CASE("pages: an image that can't be shown is linked to, and the page says why") {
+  Deployment& it = Where::deployment();
+  for (const Sample& sample : samples()) {
+    if (sample.content_type != "image/tiff") continue;
+    it.upload("scan", sample.bytes);
+    const Reply page = it.backend.get("/image?key_value=scan");
+    CHECK(page.body_has("browsers do not show image/tiff"));
+    CHECK(page.body_has("href=\"/images/scan\""));
+  }
+  Deployment roomy(Where::kind, 32u << 20);
+  roomy.upload("poster", png(21u << 20, 1));
+  const Reply page = roomy.backend.get("/image?key_value=poster");
+  CHECK(page.body_has("over 20.0 MB it is too large"));
+  CHECK_FALSE(page.body_has("browsers do not show"));
+}
+
+DEPLOYED_TEST_CASE("pages: the home page's commands name the host it was asked for by") {
+  Deployment& it = Where::deployment();
+  const auto home_of = [&](const std::string& host) {
+    http::Headers headers;
+    headers.add("Host", host);
+    return it.backend.request("GET", "/", headers);
+  };
+  CHECK(home_of("images.example:8080").body_has("http://images.example:8080/images/cat"));
+  CHECK(home_of("[::1]:5000").body_has("http://[::1]:5000/api/list_keys"));
+  // What is no host, and none at all: the address that was connected to.
+  const std::string ours =
+      "http://127.0.0.1:" + std::to_string(it.backend_server().backend_port()) + "/images/cat";
+  const Reply odd = home_of("a$(id)");
+  CHECK_FALSE(odd.body_has("$(id)"));
+  if (odd.status == 200) CHECK(odd.body_has(ours));
+  Peer peer(it.backend_server().backend_port());
+  peer.send("GET / HTTP/1.0\r\n\r\n");
+  CHECK(peer.receive_all().find(ours) != std::string::npos);
+}
+
 DEPLOYED_TEST_CASE("pages: the image form takes urlencoded and multipart bodies") {
   Deployment& it = Where::deployment();
   it.upload("form & key", png(300, 2));
