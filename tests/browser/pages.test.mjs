@@ -95,6 +95,10 @@ test('the statistics page draws five charts from live samples', async () => {
   await page.goto(`${site.url}/cache_stats`);
   await page.waitForSelector('#charts .chart canvas', { state: 'visible' });
   assert.equal(await page.locator('#charts .chart:has(canvas)').count(), 5);
+  for (const readout of await page.locator('#charts .readout').allInnerTexts()) {
+    if (readout !== '') assert.match(readout, / at [0-2]\d:\d\d:\d\d UTC$/);
+  }
+  assert.match(await page.locator('#charts .readout').first().innerText(), /UTC$/);
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });

@@ -35,8 +35,9 @@ Dygraph.PLUGINS = Dygraph.PLUGINS.filter((plugin) => plugin !== Dygraph.Plugins.
 function readOut(element, time, value) {
   const readout = element.parentElement.querySelector(".readout");
   const known = value !== null && value !== undefined;
+  // In UTC and 24 hours, as the axis and the table are.
   readout.textContent = known
-    ? `${formats[element.dataset.series](value)} at ${new Date(time).toLocaleTimeString()}`
+    ? `${formats[element.dataset.series](value)} at ${new Date(time).toISOString().slice(11, 19)} UTC`
     : "";
 }
 
@@ -93,6 +94,7 @@ function draw(stats) {
       ...colours(),
       labels: ["Time", name],
       labelsKMG2: name === "bytes",
+      labelsUTC: true,
       highlightCallback: (event, time, points) => readOut(element, time, points[0].yval),
       drawPoints: true,
       pointSize: 1.5,
