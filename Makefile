@@ -99,11 +99,11 @@ $(BUILD)/obj/libllhttp.a: | packages
 
 # --- Use -----------------------------------------------------------------------------------------
 run: all packages    ## install, build and run in the foreground; Ctrl-C stops it
-	@exec tools/run foreground $(BUILD)/imgcached $(VAR)
+	@exec tools/run foreground $(BUILD)/imgcached "$(VAR)"
 start: all packages  ## the same in the background; returns when it is ready
-	@tools/run start $(BUILD)/imgcached $(VAR)
+	@tools/run start $(BUILD)/imgcached "$(VAR)"
 stop:                ## end what `make start` started
-	@tools/run stop $(BUILD)/imgcached $(VAR)
+	@tools/run stop $(BUILD)/imgcached "$(VAR)"
 
 graphs: all packages  ## measure every policy and ratio, draw the six graphs into GRAPHS
 	@tools/graphs $(BUILD)/imgcached $(BUILD)/loadgen $(BUILD)/results $(GRAPHS)

@@ -7,6 +7,27 @@
 namespace imgcached::e2e {
 namespace {
 
+TEST_CASE("bug: make start fails when VAR has a space in it") {
+  const ScratchDirectory scratch;
+  Process make({"make", "-C", IMGCACHED_SOURCE_DIRECTORY, "-n", "start", "VAR=/a b"},
+               scratch.path() + "/errors");
+  CHECK(make.read_all().find("/imgcached \"/a b\"\n") != std::string::npos);
+  CHECK(make.wait() == 0);
+
+  // The scripts take it as well, down to the database's own.
+  const std::string var = scratch.path() + "/a b";
+  const auto run = [&](const char* verb) {
+    const std::vector<std::string> listen{"IMGCACHED_LISTEN=127.0.0.1:0",
+                                          "IMGCACHED_CACHE_LISTEN=127.0.0.1:0"};
+    Process process({"env", listen[0], listen[1], IMGCACHED_SOURCE_DIRECTORY "/tools/run", verb,
+                     program_path(), var},
+                    scratch.path() + "/errors");
+    return process.wait();
+  };
+  CHECK(run("start") == 0);
+  CHECK(run("stop") == 0);
+}
+
 TEST_CASE("a database keeps what was committed through a stop and a crash") {
   Database database;
   const std::string name = database.create();
