@@ -1,7 +1,6 @@
 #include "http/body_reader.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 
 #include "base/clock.h"
@@ -35,7 +34,7 @@ BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& par
   if (!head.has_body()) {
     std::string_view nothing;
     at_end_ = parser_.advance(nothing) == Parser::Event::end;
-    assert(at_end_);
+    if (!at_end_) error_ = Error{Errc::protocol, parser_.error_message()};
   }
 }
 

@@ -2,8 +2,6 @@
 
 #include <llhttp.h>
 
-#include <cassert>
-
 namespace imgcached::http {
 namespace {
 
@@ -17,6 +15,19 @@ Method method_of(std::uint8_t method) {
     case HTTP_OPTIONS: return Method::options;
     default: return Method::other;
   }
+}
+
+// Whether the connection outlives the message, as far as its head says. (llhttp
+// knows, but does not see a `close` with a tab behind it.)
+bool asks_to_keep_alive(const MessageHead& head) {
+  bool close = false;
+  bool keep = head.version_minor >= 1;
+  for (const auto& [name, value] : head.headers) {
+    if (!equals_ignoring_case(name, "Connection")) continue;
+    close = close || has_token(value, "close");
+    keep = keep || has_token(value, "keep-alive");
+  }
+  return keep && !close;
 }
 
 // Allowed in a Host field: a host and an optional port, nothing that another
@@ -42,7 +53,8 @@ struct Parser::State {
   std::uint64_t chunk_rest = 0;    // bytes of the current chunk that have not come yet
   std::string_view chunk_end_due;  // what must follow a chunk's data
   bool chunk_began = false;
-  char last_byte = 0;  // of the input used up so far
+  bool head_ended = false;  // what comes now are trailers
+  char last_byte = 0;       // outside of bodies; 0 where a body was
   bool skip_body = false;
   bool failed = false;
   int error_status = 0;
@@ -70,6 +82,7 @@ struct Parser::State {
     field_value.clear();
     head_bytes = 0;
     field_count = 0;
+    head_ended = false;
   }
 
   int end_field() {
@@ -80,7 +93,8 @@ struct Parser::State {
       return refuse(431, "more than " + std::to_string(limits.headers_max) + " header fields");
     }
     field_value.erase(field_value.find_last_not_of(" \t") + 1);  // llhttp strips the front only
-    head.headers.add(std::move(field_name), std::move(field_value));
+    // A trailer comes too late to change what a request means.
+    if (!head_ended) head.headers.add(std::move(field_name), std::move(field_value));
     field_name.clear();
     field_value.clear();
     return 0;
@@ -89,13 +103,25 @@ struct Parser::State {
   int end_head();
   int check_request();
 
-  // llhttp skips the byte behind the CR of a chunk's size or of an empty line, and
-  // the two bytes behind a chunk's data, without a look at them. Somebody on the
-  // way who does look would see other messages than we do, so we look as well.
-  bool is_line_end_sane() const {
-    const bool behind_line =
-        event == Event::head || chunk_began || (event == Event::end && head.chunked);
-    return !behind_line || last_byte == '\n';
+  // llhttp takes a line feed alone for the end of a line, unfolds lines, and skips
+  // the byte behind the CR of a chunk's size or of an empty line and the two bytes
+  // behind a chunk's data without a look at them. Somebody on the way who does look
+  // would see other messages than we do, so we look as well.
+  bool are_lines_sane(std::string_view bytes) {
+    for (const char byte : bytes) {
+      if ((last_byte == '\r') != (byte == '\n')) return false;
+      if (last_byte == '\n' && (byte == ' ' || byte == '\t')) return false;
+      last_byte = byte;
+    }
+    return true;
+  }
+  // `used` is what llhttp made the present event of.
+  bool is_framing_sane(std::string_view used) {
+    if (event != Event::body) return are_lines_sane(used);
+    const auto begin = static_cast<std::size_t>(body.data() - used.data());
+    if (!are_lines_sane(used.substr(0, begin))) return false;
+    last_byte = 0;
+    return are_lines_sane(used.substr(begin + body.size()));
   }
   bool is_chunk_end_sane(std::string_view input) {
     const std::string_view due = chunk_end_due.substr(0, input.size());
@@ -127,6 +153,8 @@ int Parser::State::check_request() {
   if (coding && !equals_ignoring_case(*coding, "chunked")) {
     return refuse(501, "the only transfer coding this server knows is chunked");
   }
+  // llhttp knows `chunked` only without a tab behind it.
+  if (coding && !head.chunked) return refuse(400, "malformed HTTP: Transfer-Encoding");
   return 0;
 }
 
@@ -144,7 +172,8 @@ int Parser::State::end_head() {
   }
   head.chunked = (llhttp.flags & F_CHUNKED) != 0;
   if ((llhttp.flags & F_CONTENT_LENGTH) != 0) head.content_length = llhttp.content_length;
-  head.keep_alive = llhttp_should_keep_alive(&llhttp) != 0;
+  head.keep_alive = asks_to_keep_alive(head) && llhttp_message_needs_eof(&llhttp) == 0;
+  head_ended = true;
   if (kind == Kind::request) {
     if (const int refused = check_request()) return refused;
   }
@@ -210,6 +239,9 @@ Parser::Parser(Kind kind, ParserLimits limits) : state_(std::make_unique<State>(
   };
   llhttp_init(&state.llhttp, kind == Kind::request ? HTTP_REQUEST : HTTP_RESPONSE, &state.settings);
   state.llhttp.data = &state;
+  // The end of the connection is up to who reads our head(). llhttp would pass over
+  // all that follows a `close`, even one in a trailer, and wait for more.
+  llhttp_set_lenient_keep_alive(&state.llhttp, 1);
 }
 
 Parser::Parser(Parser&&) noexcept = default;
@@ -226,20 +258,23 @@ Parser::Event Parser::advance(std::string_view& input) {
     state.event = Event::need_more;
     state.chunk_began = false;
     const llhttp_errno_t status = llhttp_execute(&state.llhttp, input.data(), input.size());
-    if (status != HPE_OK && status != HPE_PAUSED) {
+    const bool failed = status != HPE_OK && status != HPE_PAUSED;
+    const char* stopped_at = input.data() + input.size();
+    if (status != HPE_OK) stopped_at = llhttp_get_error_pos(&state.llhttp);
+    const std::string_view used =
+        input.substr(0, static_cast<std::size_t>(stopped_at - input.data()));
+    if (!state.is_framing_sane(used)) {
+      state.error_status = 0;  // what llhttp found comes behind
+      return state.fail(400, "malformed HTTP: a line has to end with CR LF, and is not folded");
+    }
+    if (failed) {
       const char* reason = llhttp_get_error_reason(&state.llhttp);
       int code = 400;
       if (status == HPE_INVALID_METHOD) code = 501;
       if (status == HPE_INVALID_VERSION || status == HPE_PAUSED_H2_UPGRADE) code = 505;
       return state.fail(code, std::string("malformed HTTP: ") + (reason ? reason : ""));
     }
-    const char* stopped_at = input.data() + input.size();
-    if (status == HPE_PAUSED) stopped_at = llhttp_get_error_pos(&state.llhttp);
-    if (stopped_at != input.data()) state.last_byte = stopped_at[-1];
-    input.remove_prefix(static_cast<std::size_t>(stopped_at - input.data()));
-    if (!state.is_line_end_sane()) {
-      return state.fail(400, "malformed HTTP: a carriage return without a line feed");
-    }
+    input.remove_prefix(used.size());
     if (status == HPE_OK) return state.event;
     llhttp_resume(&state.llhttp);
     if (!state.chunk_began) return state.event;

@@ -12,6 +12,11 @@
 // llhttp checks the grammar. On top of it stand our limits and those rules of
 // RFC 9112 that concern a server's safety; error_status() says which code a
 // refused request deserves. Nothing that follows an error is looked at.
+//
+// Where a message ends must not be a matter of opinion. Every line outside of a
+// body ends with CR LF and continues no line before it, and a message is framed
+// by what llhttp made of the header fields or not at all: what only our reading
+// of a field calls chunked is refused. Trailers are checked and forgotten.
 #pragma once
 
 #include <memory>
