@@ -33,6 +33,9 @@ void Metrics::server(std::string_view name, const ServerStats& stats,
   sample("imgcached_http_connections_accepted_total", labels, stats.connections_accepted);
   describe("imgcached_http_connections_refused_total", "Connections over the limit.", "counter");
   sample("imgcached_http_connections_refused_total", labels, stats.connections_refused);
+  describe("imgcached_http_accepts_failed_total", "Attempts to accept, for want of descriptors.",
+           "counter");
+  sample("imgcached_http_accepts_failed_total", labels, stats.accepts_failed);
   describe("imgcached_http_bytes_written_total", "Bytes of responses.", "counter");
   sample("imgcached_http_bytes_written_total", labels, stats.bytes_written);
   describe("imgcached_http_responses_total", "Responses by class of status.", "counter");

@@ -26,19 +26,32 @@ Result<void> Server::listen(const net::SocketAddress& address) {
   return {};
 }
 
+// A failure to accept is followed by a pause, in which connections wait in the
+// kernel's backlog: it would only fail again, and the loop would have no turn for
+// the connections whose end makes room.
 Task<void> Server::accept_all() {
+  constexpr std::uint64_t log_interval_ms = 1'000;
+  net::Timer pause(loop_);
+  std::uint64_t quiet_until_ms = 0;
   while (true) {
     Result<net::Stream> stream = co_await listener_->accept();
     if (!stream) {
       if (stream.error().code == Errc::closed && draining_) co_return;
-      log::warning("accept_failed server={} reason=\"{}\"", options_.name, stream.error().message);
+      ++stats_.accepts_failed;
+      if (loop_.now_ms() >= quiet_until_ms) {
+        quiet_until_ms = loop_.now_ms() + log_interval_ms;
+        log::warning("accept_failed server={} reason=\"{}\" failures={}", options_.name,
+                     stream.error().message, stats_.accepts_failed);
+      }
+      co_await pause.wait(options_.limits.accept_pause_ms);
       continue;
     }
     ++stats_.connections_accepted;
     if (connections_.size() < options_.limits.connections_max) {
       gate_.spawn(serve(std::move(*stream)));
-    } else if (gate_.running() < 2 * options_.limits.connections_max) {
-      gate_.spawn(refuse(std::move(*stream)));
+    } else {
+      ++stats_.connections_refused;
+      if (refusals_ < options_.limits.refusals_max) gate_.spawn(refuse(std::move(*stream)));
     }
   }
 }
@@ -51,7 +64,12 @@ Task<void> Server::serve(net::Stream stream) {
 }
 
 Task<void> Server::refuse(net::Stream stream) {
-  ++stats_.connections_refused;
+  ++refusals_;
+  co_await explain_refusal(std::move(stream));
+  --refusals_;
+}
+
+Task<void> Server::explain_refusal(net::Stream stream) {
   Response response = render_error_("", 503, "too many connections; try again in a moment");
   response.headers.set("Retry-After", "1");
   const std::string_view body = response.payload();

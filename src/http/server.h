@@ -29,6 +29,8 @@ namespace imgcached::http {
 struct ServerLimits {
   ParserLimits parser;
   std::size_t connections_max = 16384;     // beyond: 503
+  std::size_t refusals_max = 64;           // such answers at a time; beyond: closed at once
+  std::uint64_t accept_pause_ms = 100;     // after a failure to accept, for want of descriptors
   std::uint64_t idle_timeout_ms = 60'000;  // between requests: closed silently
   std::uint64_t head_timeout_ms = 10'000;  // from a head's first byte to its last: 408
   std::uint64_t body_timeout_ms = 20'000;  // between two pieces of a body: 408
@@ -50,6 +52,7 @@ struct ServerLimits {
 struct ServerStats {
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;
+  std::uint64_t accepts_failed = 0;
   std::uint64_t requests = 0;
   std::uint64_t responses_by_class[6] = {};  // [2] counts 2xx ...
   std::uint64_t bytes_written = 0;
@@ -90,6 +93,7 @@ class Server {
   Task<void> accept_all();
   Task<void> serve(net::Stream stream);
   Task<void> refuse(net::Stream stream);
+  Task<void> explain_refusal(net::Stream stream);
   // The value of the Date field, made once a second.
   std::string_view date();
 
@@ -99,6 +103,7 @@ class Server {
   Options options_;
   std::optional<net::Listener> listener_;
   std::unordered_set<Connection*> connections_;
+  std::size_t refusals_ = 0;  // under way
   bool draining_ = false;
   ServerStats stats_;
   std::int64_t date_second_ = -1;

@@ -1,29 +1,42 @@
 #include "net/listener.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cassert>
+#include <cerrno>
 
 namespace imgcached::net {
 namespace {
 
-uv_stream_t* as_stream(uv_tcp_t& tcp) { return reinterpret_cast<uv_stream_t*>(&tcp); }
+int bind_and_listen(int descriptor, const SocketAddress& address, int backlog) {
+  const bool is_v6 = address.storage.ss_family == AF_INET6;
+  const socklen_t size = is_v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  const int on = 1;
+  ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(descriptor, address.raw(), size) != 0) return -errno;
+  return ::listen(descriptor, backlog) == 0 ? 0 : -errno;
+}
 
 }  // namespace
 
+void Listener::Socket::reset() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+}
+
 Result<Listener> Listener::open(Loop& loop, const SocketAddress& address) {
   Listener listener(loop);
-  int status =
-      listener.handle_.open(loop, [&](State& state) { return uv_tcp_init(loop.raw(), &state.uv); });
-  if (status == 0) status = uv_tcp_bind(&listener.handle_->uv, address.raw(), 0);
+  constexpr int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const int descriptor = ::socket(address.storage.ss_family, type, 0);
+  int status = descriptor < 0 ? -errno : 0;
+  listener.socket_ = Socket(descriptor);
+  if (status == 0) status = bind_and_listen(descriptor, address, backlog);
   if (status == 0) {
-    status =
-        uv_listen(as_stream(listener.handle_->uv), backlog, [](uv_stream_t* stream, int error) {
-          auto* state = static_cast<State*>(stream->data);
-          if (error == 0) state->pending = true;
-          if (!state->acceptor) return;
-          Accept* acceptor = std::exchange(state->acceptor, nullptr);
-          acceptor->status_ = error;
-          acceptor->waiter_.resume();
-        });
+    status = listener.handle_.open(loop, [&](State& state) {
+      state.descriptor = descriptor;
+      return uv_poll_init(loop.raw(), &state.uv, descriptor);
+    });
   }
   if (status != 0) return uv_error(status, "cannot listen on " + address.address().text());
   return listener;
@@ -31,32 +44,55 @@ Result<Listener> Listener::open(Loop& loop, const SocketAddress& address) {
 
 std::coroutine_handle<> Listener::State::take_waiter() {
   if (!acceptor) return nullptr;
-  acceptor->status_ = UV_ECANCELED;
   acceptor->state_ = nullptr;
   return std::exchange(acceptor, nullptr)->waiter_;
+}
+
+void Listener::State::on_readable(uv_poll_t* poll, int status, int) {
+  auto* state = static_cast<State*>(poll->data);
+  if (state->acceptor && (status != 0 || state->acceptor->try_now())) {
+    if (status != 0) state->acceptor->result_ = status;
+    std::exchange(state->acceptor, nullptr)->waiter_.resume();
+  }
+  // The next connection is left to the backlog, unless somebody wants it already.
+  if (!state->acceptor && !uv_is_closing(reinterpret_cast<uv_handle_t*>(poll))) uv_poll_stop(poll);
+}
+
+// False when there is no connection to take.
+bool Listener::Accept::try_now() {
+  do {
+    result_ = ::accept4(state_->descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (result_ < 0) result_ = -errno;
+  } while (result_ == -EINTR || result_ == -ECONNABORTED);
+  return result_ != -EAGAIN;
 }
 
 void Listener::Accept::await_suspend(std::coroutine_handle<> waiter) {
   assert(!state_->acceptor && "one acceptor at a time");
   waiter_ = waiter;
   state_->acceptor = this;
+  if (!uv_is_active(reinterpret_cast<uv_handle_t*>(&state_->uv))) {
+    uv_poll_start(&state_->uv, UV_READABLE, &State::on_readable);
+  }
 }
 
 Result<Stream> Listener::Accept::await_resume() {
   if (!state_) return Error{Errc::closed, "the listener was closed"};
-  if (status_ != 0) return uv_error(status_, "accept");
-  state_->pending = false;
+  if (result_ < 0) return uv_error(result_, "accept");
   Stream stream(loop_);
-  const int status = uv_accept(as_stream(state_->uv), as_stream(stream.handle_->uv));
-  if (status != 0) return uv_error(status, "accept");
+  const int status = uv_tcp_open(&stream.handle_->uv, result_);
+  if (status != 0) {
+    ::close(result_);
+    return uv_error(status, "accept");
+  }
   uv_tcp_nodelay(&stream.handle_->uv, 1);
   return stream;
 }
 
 Address Listener::address() const {
   SocketAddress name;
-  int length = sizeof name.storage;
-  uv_tcp_getsockname(&handle_->uv, reinterpret_cast<sockaddr*>(&name.storage), &length);
+  socklen_t length = sizeof name.storage;
+  ::getsockname(handle_->descriptor, reinterpret_cast<sockaddr*>(&name.storage), &length);
   return name.address();
 }
 

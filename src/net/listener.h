@@ -3,10 +3,15 @@
 //   Result<Listener> listener = Listener::open(loop, address);
 //   while (...) { Result<Stream> stream = co_await listener->accept(); ... }
 //
-// While nobody accepts, connections wait in the kernel's backlog.
+// While nobody accepts, connections wait in the kernel's backlog, and the loop
+// does not look at the socket. That is why this does not use uv_listen(): when
+// descriptors run out, libuv accepts and closes what waits by means of a spare
+// one, and if another thread took that, tries again for ever within one turn of
+// the loop. Here the acceptor gets the error, and decides when to try again.
 #pragma once
 
 #include <coroutine>
+#include <utility>
 
 #include "base/result.h"
 #include "net/address.h"
@@ -29,39 +34,65 @@ class Listener {
   Accept accept();
 
   // A waiter gets Errc::closed. Idempotent.
-  void close() { handle_.reset(); }
+  void close() {
+    handle_.reset();
+    socket_.reset();
+  }
 
   // Where it listens in fact.
   Address address() const;
 
  private:
+  // The owner of a descriptor.
+  class Socket {
+   public:
+    explicit Socket(int descriptor = -1) : descriptor_(descriptor) {}
+    Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    Socket& operator=(Socket&& other) noexcept {
+      std::swap(descriptor_, other.descriptor_);
+      return *this;
+    }
+    ~Socket() { reset(); }
+    void reset();
+
+   private:
+    int descriptor_;
+  };
+
   struct State {
-    uv_tcp_t uv;
-    bool pending = false;  // libuv holds a connection back until it is accepted
+    uv_poll_t uv;  // active only while somebody accepts
+    int descriptor = -1;
     Accept* acceptor = nullptr;
 
     std::coroutine_handle<> take_waiter();
+    static void on_readable(uv_poll_t* poll, int status, int events);
   };
 
   explicit Listener(Loop& loop) : loop_(&loop) {}
 
   Loop* loop_;
+  // Not the State's, which lives on for a turn of the loop: nothing connects to a
+  // listener that was closed. It outlives the handle, which must not poll what is
+  // closed.
+  Socket socket_;
   Handle<State> handle_;
 };
 
 class Listener::Accept {
  public:
   explicit Accept(Listener& listener) : loop_(*listener.loop_), state_(listener.handle_.get()) {}
-  bool await_ready() const noexcept { return !state_ || state_->pending; }
+  bool await_ready() { return !state_ || try_now(); }
   void await_suspend(std::coroutine_handle<> waiter);
   Result<Stream> await_resume();
 
  private:
   friend class Listener;
+  bool try_now();
+
   Loop& loop_;
   State* state_;
   std::coroutine_handle<> waiter_;
-  int status_ = 0;
+  int result_ = 0;  // the descriptor of a connection, or an error of libuv
 };
 
 inline Listener::Accept Listener::accept() { return Accept(*this); }

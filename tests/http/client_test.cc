@@ -1,12 +1,12 @@
 #include "http/client.h"
 
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 
 #include <string>
 #include <vector>
 
 #include "tests/http/server_fixture.h"
+#include "tests/net/no_descriptors.h"
 
 namespace imgcached::http {
 namespace {
@@ -266,20 +266,6 @@ TEST_CASE("a request that waits too long for a connection gives up, the others g
   CHECK(notes == std::vector<std::string>{"unavailable", "waited", "hello"});
 }
 
-// For as long as it lives, no descriptor can be opened.
-class NoDescriptors {
- public:
-  NoDescriptors() {
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &former_) == 0);
-    const rlimit none{0, former_.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-  }
-  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &former_); }
-
- private:
-  rlimit former_{};
-};
-
 // Each request used to pass the turn on from within its predecessor's stack.
 TEST_CASE("a long queue of requests that fail at once does not grow the stack") {
   constexpr std::size_t requests = 60'000;
@@ -296,7 +282,7 @@ TEST_CASE("a long queue of requests that fail at once does not grow the stack") 
     std::vector<std::string> notes;
     for (std::size_t i = 0; i < requests; ++i) gate.spawn(ask_and_note(client, "/", notes));
     run_until(loop, [&] { return silent.connections == 1; });
-    const NoDescriptors nothing_left;
+    const test::NoDescriptors nothing_left;
     run_until(loop, [&] { return gate.running() == 0; });
     REQUIRE(notes.size() == requests);
     // The first gives its turn away before it tells its own result.

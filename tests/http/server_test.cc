@@ -1,11 +1,15 @@
 #include "http/server.h"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <string>
 
 #include "tests/e2e/fixture.h"
 #include "tests/http/server_fixture.h"
+#include "tests/net/no_descriptors.h"
 
 namespace imgcached::http {
 namespace {
@@ -543,6 +547,46 @@ TEST_CASE("beyond the limit of connections the answer is 503 with Retry-After") 
   run_until(fixture.loop, [&] { return fixture.server->open_connections() == 1; });
   Peer fourth(fixture);
   CHECK(fourth.ask(get_hello).status == 200);
+}
+
+TEST_CASE("few connections are refused at a time, more are closed without a word") {
+  ServerFixture fixture;
+  fixture.limits.connections_max = 1;
+  fixture.limits.refusals_max = 2;
+  fixture.start();
+  Peer first(fixture);
+  CHECK(first.ask(get_hello).status == 200);
+  Peer second(fixture);
+  Peer third(fixture);
+  run_until(fixture.loop, [&] { return fixture.server->stats().connections_refused == 2; });
+  Peer fourth(fixture);
+  CHECK(fourth.receive().status == 0);
+  CHECK(second.receive().status == 503);
+  CHECK(third.receive().status == 503);
+}
+
+// libuv tries for ever when its spare descriptor is gone, and logged each time.
+TEST_CASE("without descriptors the server pauses, and then serves who has waited") {
+  ServerFixture fixture;
+  fixture.limits.accept_pause_ms = 20;
+  fixture.start();
+  Peer kept(fixture);
+  CHECK(kept.ask(get_hello).status == 200);
+  // Connects without a turn of the loop: the kernel's backlog takes it.
+  Result<std::vector<net::SocketAddress>> address =
+      run_task(fixture.loop, net::resolve(fixture.loop, fixture.server->address()));
+  REQUIRE(address.ok());
+  const int waiting = ::socket(AF_INET, SOCK_STREAM, 0);
+  {
+    const test::NoDescriptors nothing_left;
+    REQUIRE(::connect(waiting, address->front().raw(), sizeof(sockaddr_in)) == 0);
+    pass_time(fixture, 200);
+    CHECK(fixture.server->stats().accepts_failed >= 2);
+    CHECK(fixture.server->stats().accepts_failed <= 11);
+    CHECK(kept.ask(get_hello).status == 200);
+  }
+  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 2; });
+  ::close(waiting);
 }
 
 TEST_CASE("a port that is taken is told with its address") {
