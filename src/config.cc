@@ -240,6 +240,16 @@ Error bad_setting(std::string_view option, std::string_view reason) {
   return Error{Errc::invalid_argument, std::move(message)};
 }
 
+std::size_t connections_within(std::uint64_t descriptors) {
+  // Files that are read, the database, listeners, libraries, and the connections
+  // that are refused at a time (http::ServerLimits::refusals_max) on both ports.
+  constexpr std::uint64_t reserved = 256;
+  // One of each server, and the file of an upload.
+  constexpr std::uint64_t per_connection = 3;
+  if (descriptors < descriptors_min) return 0;
+  return (descriptors - reserved) / per_connection;
+}
+
 ParsedConfig parse_config(int argument_count, const char* const* arguments) {
   Config config;
   config.database.name = "imgcached";

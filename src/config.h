@@ -54,6 +54,13 @@ Error bad_setting(std::string_view option, std::string_view reason);
 
 ParsedConfig parse_config(int argument_count, const char* const* arguments);
 
+// What a process needs to serve anybody.
+inline constexpr std::size_t descriptors_min = 304;
+
+// How many connections each of the two servers may have within that many
+// descriptors; 0 below descriptors_min.
+std::size_t connections_within(std::uint64_t descriptors);
+
 inline constexpr const char* version = "0.1.0";
 
 }  // namespace imgcached

@@ -172,24 +172,28 @@ int run_backend(const Config& config) {
   return serve_with_cache(config, loop, *blobs);
 }
 
-// As many descriptors as we may have; a connection takes one. What is left over
-// is for files, the database and libraries.
-void fit_connections_to_descriptors(Config& config) {
-  constexpr rlim_t reserved = 256;
-  constexpr rlim_t servers = 2;
+// As many descriptors as we may have.
+Result<void> fit_connections_to_descriptors(Config& config) {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t free = limit.rlim_cur > 2 * reserved ? limit.rlim_cur - reserved : reserved;
-  config.connections_max = std::min<std::size_t>(config.connections_max, free / servers);
+  const std::size_t fitting = connections_within(limit.rlim_cur);
+  if (fitting == 0) {
+    return Error{Errc::invalid_argument, "a process may open " + std::to_string(limit.rlim_cur) +
+                                             " files here, " + std::to_string(descriptors_min) +
+                                             " are needed; raise `ulimit -n`"};
+  }
+  config.connections_max = std::min(config.connections_max, fitting);
   log::info("limits descriptors={} connections_max={}", limit.rlim_cur, config.connections_max);
+  return {};
 }
 
 int run(Config config) {
   log::set_level(config.log_level);
-  fit_connections_to_descriptors(config);
+  const Result<void> fitted = fit_connections_to_descriptors(config);
+  if (!fitted) return fail(fitted.error());
   return config.role == Role::cache ? run_cache(config) : run_backend(config);
 }
 
