@@ -1,6 +1,7 @@
 #include "pages/keys_page.h"
 
 #include "http/url.h"
+#include "pages/api.h"
 #include "pages/format.h"
 #include "pages/image_page.h"
 #include "pages/parameters.h"
@@ -36,8 +37,10 @@ void KeysPage::add_routes(http::Router& router) {
 Task<http::Response> KeysPage::show(http::Request& request) {
   Result<http::Form> form = co_await read_parameters(request);
   if (!form) co_return renderer_.failure(form.error());
-  const std::string prefix = value_of(*form, "prefix");
-  const std::string after = value_of(*form, "after");
+  Result<ListParameters> parameters = parse_list_parameters(*form);
+  if (!parameters) co_return renderer_.failure(parameters.error());
+  const std::string prefix = parameters->prefix;
+  const std::string after = parameters->after;
   Result<std::uint64_t> total = co_await store_.count();
   if (!total) co_return renderer_.failure(total.error());
   Result<images::Listing> listing = co_await store_.list(prefix, after, keys_per_page);

@@ -1,9 +1,11 @@
 #include "pages/templates.h"
 
+#include <algorithm>
 #include <cassert>
 #include <kainjow/mustache.hpp>
 
 #include "http/base64.h"
+#include "http/json.h"
 #include "net/file.h"
 
 namespace imgcached::pages {
@@ -16,20 +18,27 @@ constexpr std::size_t file_bytes_max = 1 << 20;
 constexpr int include_depth_max = 8;
 
 // Stands for the bytes of View::base64() while Mustache is at work; the index of
-// the bytes follows. No text can contain it, see without_controls().
+// the bytes follows. No text can contain it, see presentable().
 constexpr char blob_marker = '\x01';
 
-// HTML allows no control characters but white space.
-std::string without_controls(std::string_view text) {
+// What a page can't hold becomes U+FFFD: control characters but white space, which
+// HTML forbids, and bytes that are no UTF-8, as which pages are declared.
+std::string presentable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text[0]);
+    std::size_t length = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    const std::string_view character = text.substr(0, length);
+    const bool forbidden = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f ||
+                           (byte >= 0x80 && !http::is_utf8(character));
+    if (forbidden) {
+      length = 1;
       out += "\ufffd";
     } else {
-      out += c;
+      out += character;
     }
+    text.remove_prefix(std::min(length, text.size()));
   }
   return out;
 }
@@ -116,7 +125,7 @@ struct Templates::Values {
   mustache::data of(const View::Value& value) {
     if (const auto* text = std::get_if<std::string>(&value)) {
       if (text->empty()) return mustache::data(false);
-      return mustache::data(without_controls(*text));
+      return mustache::data(presentable(*text));
     }
     if (const auto* flag = std::get_if<bool>(&value)) return mustache::data(*flag);
     if (const auto* items = std::get_if<std::vector<View>>(&value)) {

@@ -41,6 +41,15 @@ TEST_CASE("control characters, which HTML forbids, are replaced") {
   CHECK(render("{{key}}", view) == "<a\ufffdb\ufffd\ufffd\nc>");
 }
 
+TEST_CASE("bytes that are no UTF-8 are replaced, in the values of a list too") {
+  View row;
+  row.text("key", "\xff\xc3\xa4");
+  View view;
+  view.text("key", "a\xff\xfe\xc3<\xe2\x82").list("rows", {row});
+  CHECK(render("{{key}} {{#rows}}{{key}}{{/rows}}", view) ==
+        "<a\ufffd\ufffd\ufffd&lt;\ufffd\ufffd \ufffd\u00e4>");
+}
+
 TEST_CASE("an empty text leaves its section out, a missing one too") {
   View view;
   view.text("error", "");
