@@ -39,6 +39,13 @@ Response refuse(int status, const Error& error) {
 
 Response refuse(const Error& error) { return refuse(http::status_of(error.code), error); }
 
+Error empty_image() { return {Errc::invalid_argument, "the image is empty; none is"}; }
+
+Error large_image(std::uint64_t bytes_max) {
+  return {Errc::too_large,
+          "the image is over the limit of " + std::to_string(bytes_max) + " bytes; send less"};
+}
+
 Response answer(PutOutcome outcome) {
   Response response;
   switch (outcome) {
@@ -163,6 +170,8 @@ Task<Response> CacheApi::put(Request& request) {
     }
     Result<Blob> blob = http::base64::decode(member.text);
     if (!blob) co_return refuse(blob.error());
+    if (blob->size() == 0) co_return refuse(empty_image());
+    if (blob->size() > value_bytes_max_) co_return refuse(large_image(value_bytes_max_));
     images.emplace_back(member.name, std::move(*blob));
   }
   PutOutcome outcome = PutOutcome::stored;
@@ -181,8 +190,14 @@ Task<Response> CacheApi::put_raw(Request& request, std::string key) {
                            "a raw put needs the lease of a miss in "
                            "X-Lease"});
   }
+  // The route's bound is that of a JSON put; this one has no base64 to allow for.
+  if (request.body->content_length().value_or(0) > value_bytes_max_) {
+    co_return refuse(large_image(value_bytes_max_));
+  }
   Result<Blob> blob = co_await request.body->read_blob();
   if (!blob) co_return refuse(blob.error());
+  if (blob->size() == 0) co_return refuse(empty_image());
+  if (blob->size() > value_bytes_max_) co_return refuse(large_image(value_bytes_max_));
   co_return answer(service_.put(key, std::move(*blob), lease));
 }
 

@@ -157,7 +157,12 @@ Result<JsonObject> JsonObject::parse(std::string text) {
   if (error == simdjson::INCOMPLETE_ARRAY_OR_OBJECT) return malformed(explain(error), json.size());
   if (error) return malformed(explain(error), offset());
 
+  std::size_t seen = 0;  // of members, those that repeat a name too: each is compared with all
   for (auto item : object) {
+    if (++seen > members_max) {
+      return Error{Errc::too_large,
+                   fmt::format("the JSON object has more than {} members", members_max)};
+    }
     ondemand::field field;
     if ((error = std::move(item).get(field))) return malformed(explain(error), offset());
     Member member;
@@ -174,11 +179,8 @@ Result<JsonObject> JsonObject::parse(std::string text) {
                                    [&](const Member& other) { return other.name == member.name; });
     if (same != members.end()) {
       *same = member;
-    } else if (members.size() < members_max) {
-      members.push_back(member);
     } else {
-      return Error{Errc::too_large,
-                   fmt::format("the JSON object has more than {} members", members_max)};
+      members.push_back(member);
     }
   }
   if (offset() < json.size()) return malformed("text after the end of the object", offset());

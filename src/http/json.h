@@ -43,8 +43,8 @@ class JsonObject {
   };
 
   // Anything but such an object is invalid_argument that says what is wrong and
-  // at which byte; more than members_max members are too_large. Of members with
-  // the same name the last one counts.
+  // at which byte; more than members_max members are too_large, repeated ones
+  // counted. Of members with the same name the last one counts.
   static Result<JsonObject> parse(std::string text);
 
   JsonObject(JsonObject&&) noexcept;
