@@ -25,6 +25,7 @@ CacheService::CacheService(net::Loop& loop, db::Pool& pool)
 Task<void> CacheService::close() { return recorder_.close(); }
 
 Task<Result<void>> CacheService::refresh_configuration() {
+  const std::uint64_t read = refreshes_.begin();
   Result<std::optional<db::CachePropertiesRow>> row = co_await properties_.newest();
   if (!row) {
     log::warning("configuration_unreadable reason=\"{}\"", row.error().message);
@@ -50,6 +51,7 @@ Task<Result<void>> CacheService::refresh_configuration() {
     }
     configuration = {capacity_mb * bytes_per_mb, *replacement};
   }
+  if (!refreshes_.applies(read)) co_return Result<void>();
   cache_.configure(configuration);
   log::info("configuration_in_force capacity_mb={} replacement=\"{}\"",
             configuration.capacity_bytes / bytes_per_mb, to_string(configuration.replacement));

@@ -7,8 +7,8 @@
 //
 // The configuration in force is the newest row of `cache_properties`, read at
 // start and when asked to; an empty table means the defaults. When it can't be
-// read, what was in force stays. A capacity beyond this machine's memory, from a
-// row that another machine or a person wrote, is cut to that.
+// read, what was in force stays. Reads may overlap; see RefreshOrder. A capacity beyond this
+// machine's memory, from a row that another machine or a person wrote, is cut to that.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "cache/cache.h"
+#include "cache/refresh_order.h"
 #include "cache/stats_recorder.h"
 #include "db/cache_properties_table.h"
 #include "db/pool.h"
@@ -62,6 +63,7 @@ class CacheService {
   db::CachePropertiesTable properties_;
   Cache cache_;
   StatsRecorder recorder_;
+  RefreshOrder refreshes_;
 };
 
 }  // namespace imgcached::cache
