@@ -112,6 +112,11 @@ Task<http::Response> RawImages::put(http::Request& request) {
   if (!key) co_return json_failure(key.error());
   Result<void> valid = cache::validate_key(*key);
   if (!valid) co_return json_failure(valid.error());
+  // Who sends a part means to keep the rest (RFC 9110, section 14.5).
+  if (request.head.headers.find("Content-Range")) {
+    co_return json_failure(
+        Error{Errc::invalid_argument, "an image is stored whole, not in parts: no Content-Range"});
+  }
   images::BlobWriter file = store_.begin_upload();
   Result<void> received = co_await receive_file(*request.body, file);
   if (!received) {

@@ -162,6 +162,17 @@ DEPLOYED_TEST_CASE("raw: PUT refuses what is no image, nothing at all, and a mis
   CHECK(it.keys("raw-no").empty());
 }
 
+DEPLOYED_TEST_CASE("raw: PUT of a part is a 400, and changes nothing") {
+  Deployment& it = Where::deployment();
+  const std::string image = png(2048, 1);
+  REQUIRE(it.backend.request("PUT", "/images/raw-part", {}, image).status == 201);
+  const Reply reply = it.backend.request("PUT", "/images/raw-part",
+                                         with("Content-Range", "bytes 0-1023/2048"), png(1024, 2));
+  CHECK(reply.status == 400);
+  CHECK(reply.body_has("Content-Range"));
+  CHECK(it.backend.get("/images/raw-part").body == image);
+}
+
 DEPLOYED_TEST_CASE("raw: DELETE is a 204, a second one a 404") {
   Deployment& it = Where::deployment();
   it.upload("raw-delete", png(4000, 12));
