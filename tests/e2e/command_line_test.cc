@@ -272,6 +272,40 @@ TEST_CASE("command line: a mistake in the file is named with its line") {
   }
 }
 
+TEST_CASE("command line: too few descriptors are one line that names ulimit -n, exit 2") {
+  const Settings settings;
+  Arguments flags = settings.with({});
+  Arguments command{"sh", "-c", "ulimit -n 200; exec \"$@\"", "sh", program_path()};
+  command.insert(command.end(), flags.begin(), flags.end());
+  Process process(command, settings.path("errors"));
+  const std::string output = process.read_all();
+  const int status = process.wait();
+  std::ifstream file(settings.path("errors"));
+  check_refused({status, output, {std::istreambuf_iterator<char>(file), {}}}, 2, "ulimit -n");
+}
+
+TEST_CASE("command line: a second signal ends at once what drains, by that signal") {
+  const Settings settings;
+  Arguments command = settings.with({});
+  command.insert(command.begin(), program_path());
+  Process process(command, settings.path("log"));
+  const std::string ready = process.read_line().value_or("");
+  REQUIRE(ready.starts_with("imgcached ready backend=127.0.0.1:"));
+  const auto port = static_cast<std::uint16_t>(std::stoi(ready.substr(34)));
+  Peer idle(port);
+  Peer upload(port);  // keeps the drain going
+  upload.send(
+      "PUT /images/cat HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+      "Expect: 100-continue\r\n\r\n");
+  const std::string go_on =
+      upload.receive_until([](std::string_view text) { return text.ends_with("\r\n\r\n"); });
+  CHECK(go_on.starts_with("HTTP/1.1 100"));
+  process.signal(SIGTERM);
+  idle.receive_all();  // the drain has begun: what is idle is closed
+  process.signal(SIGTERM);
+  CHECK(process.wait() == 128 + SIGTERM);
+}
+
 TEST_CASE("command line: every setting may come from the environment and from the file") {
   const Settings settings;
   const std::string file =
