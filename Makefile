@@ -70,7 +70,8 @@ $(PROGRAMS) $(TESTS):
 	@mkdir -p $(@D)
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
 
-$(call objects,src/backend_node.cc tests/e2e/fixture.cc tools/loadgen/plot.cc): \
+$(call objects,src/backend_node.cc tests/e2e/fixture.cc tests/e2e/fixture_test.cc \
+  tools/loadgen/plot.cc): \
   CPPFLAGS += $(SOURCE_DIRECTORY)
 
 # Results name the sources they were measured with. The file changes when the name does, and with
