@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include "http/json.h"
@@ -23,10 +24,13 @@ std::string contents(const fs::path& path) {
   return text.str();
 }
 
-// The server that all of these put load on; each with keys of its own.
+// The server that all of these put load on, each with keys of its own; ended by
+// the last test case.
+std::unique_ptr<Server> shared_server;
+
 Server& server() {
-  static Server shared;
-  return shared;
+  if (!shared_server) shared_server = std::make_unique<Server>();
+  return *shared_server;
 }
 std::string url() { return fmt::format("http://127.0.0.1:{}", server().backend_port()); }
 
@@ -219,6 +223,8 @@ TEST_CASE("a sweep and its graphs") {
   CHECK(compared.status == 0);
   CHECK(has(compared.output, "throughput"));
 }
+
+TEST_CASE("the server that had the load drains cleanly") { shared_server.reset(); }
 
 }  // namespace
 }  // namespace imgcached::e2e

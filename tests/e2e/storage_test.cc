@@ -217,7 +217,7 @@ TEST_CASE("a directory that another server owns is refused, by name") {
       run_imgcached({"--listen", "127.0.0.1:0", "--cache-listen", "127.0.0.1:0", "--images",
                      server.images_directory(), "--db-socket", Database::shared().socket(),
                      "--db-user", "root", "--db-name", server.database()});
-  CHECK(outcome.status == 1);
+  CHECK(outcome.status == 2);
   CHECK(outcome.errors.find("--images") != std::string::npos);
   CHECK(outcome.errors.find("in use by another imgcached") != std::string::npos);
 }
