@@ -22,7 +22,7 @@
 // GCC 12 miscompiles some coroutines (bugs 99576, 100611, 101367: temporaries
 // destroyed twice). Hence the house rules: parameters by value or outliving
 // references; no capturing coroutine lambdas; no non-trivial temporary inside
-// a co_await expression; no co_await inside ?:.
+// a co_await expression; no co_await inside ?: or a loop's condition.
 #pragma once
 
 #include <cassert>

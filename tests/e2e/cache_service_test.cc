@@ -127,8 +127,8 @@ DEPLOYED_TEST_CASE("cache: bad input is a 400 that says what is wrong") {
   Deployment& it = Where::deployment();
   for (const char* body :
        {"", "{", "[]", "\"key\"", "{}", R"({"k":"@@@@"})", R"({"k":"AAA"})", R"({"k":"AA AA"})",
-        R"({"k":1})", R"({"k":""})", R"({"":"AAAA"})", R"({"a\u0000b":"AAAA"})", R"({"k":"AAAA"} x)",
-        "{\"\xff\":\"AAAA\"}", R"({"k":{"nested":"AAAA"}})"}) {
+        R"({"k":1})", R"({"k":""})", R"({"":"AAAA"})", R"({"a\u0000b":"AAAA"})",
+        R"({"k":"AAAA"} x)", "{\"\xff\":\"AAAA\"}", R"({"k":{"nested":"AAAA"}})"}) {
     CAPTURE(body);
     const Reply reply = it.cache.post("/put_into_memcache", json_content(body));
     CHECK(reply.status == 400);

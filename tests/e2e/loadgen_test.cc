@@ -187,10 +187,24 @@ TEST_CASE("loadgen tells a server that is killed under load from one that is slo
   victim.restart();
 }
 
+TEST_CASE("loadgen says at once that its results can't be written") {
+  const Outcome nowhere = loadgen(short_run("out", {"--out", "/nonexistent/result"}));
+  CHECK(nowhere.status == 1);
+  CHECK(has(nowhere.errors, "--out"));
+  CHECK_FALSE(has(nowhere.errors, "preload"));
+  const ScratchDirectory scratch;
+  std::ofstream(scratch.path() + "/file") << "x";
+  const Outcome no_directory =
+      loadgen({"sweep", "--out", scratch.path() + "/file", "--keys", "1", url()});
+  CHECK(no_directory.status == 1);
+  CHECK(has(no_directory.errors, "--out"));
+}
+
 TEST_CASE("loadgen finds the highest rate that holds") {
   const Outcome outcome =
       loadgen(short_run("max", {"--find-max", "--rate", "1000", "--slo", "all.max<30s"}));
   CAPTURE(outcome.output);
+  CHECK(outcome.status == 0);
   CHECK(has(outcome.output, "the highest rate that held"));
 }
 

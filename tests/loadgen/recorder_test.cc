@@ -92,12 +92,12 @@ TEST_CASE("each second begins anew, the sums do not") {
   Ledger ledger(1, 1);
   Recorder recorder(Model::closed, 0, 2'000 * ms);
   for (const std::uint64_t at : {10, 20, 1'500}) {
-    if (at == 1'500) CHECK(recorder.end_second(0).writes == 2);
+    if (at == 1'500) CHECK(recorder.end_second(0, 0).writes == 2);
     const Operation operation = write_of(ledger);
     recorder.sent(at * ms);
     recorder.done(operation, answered(at * ms, (at + 5) * ms), at * ms, ledger);
   }
-  const SecondSample second = recorder.end_second(1);
+  const SecondSample second = recorder.end_second(1, 0);
   CHECK(second.writes == 1);
   CHECK(second.reads == 0);
   CHECK(second.write_p99_ns == doctest::Approx(5.0 * ms).epsilon(0.002));

@@ -76,7 +76,8 @@ RunResult run(const Settings& settings, const Shape& shape, std::uint64_t seed) 
   }
   for (std::uint64_t second = 0; second < seconds; ++second) {
     run.seconds.push_back({second, reads / seconds, hits / seconds, (count - reads) / seconds, 0,
-                           1'000'000, 5'000'000, 4'000'000, 20'000'000, run.in_flight_max});
+                           1'000'000, 5'000'000, 4'000'000, 20'000'000, run.in_flight_max,
+                           12'000'000});
   }
   return run;
 }

@@ -91,7 +91,7 @@ void Dispatcher::close() {
 std::uint64_t Dispatcher::take_untaken(std::uint64_t now_ns) {
   std::uint64_t untaken = 0;
   const std::uint64_t until_ns = std::min(now_ns, end_ns_);
-  while (start_ns_ + schedule_.peek_ns() < until_ns) {
+  while (untaken < untaken_max && start_ns_ + schedule_.peek_ns() < until_ns) {
     schedule_.next_ns();
     ++untaken;
   }

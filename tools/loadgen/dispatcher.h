@@ -54,7 +54,9 @@ class Dispatcher {
   Task<void> run();
   void close();
 
-  // Arrivals that were due by `now_ns` and that nobody took. Uses the schedule up.
+  // Arrivals that were due by `now_ns` and that nobody took, untaken_max at most
+  // (each has to be drawn). Uses the schedule up.
+  static constexpr std::uint64_t untaken_max = 10'000'000;
   std::uint64_t take_untaken(std::uint64_t now_ns);
 
  private:

@@ -23,7 +23,6 @@ std::map<std::string, double> values_of(const RunResult& run) {
   const Histogram& writes = run.of(Outcome::write).response;
   const std::uint64_t hits = run.of(Outcome::read_hit).response.count();
   const std::uint64_t misses = run.of(Outcome::read_miss).response.count();
-  const std::uint64_t errors = run.of(Outcome::error).response.count();
 
   std::map<std::string, double> values;
   values["throughput"] = run.per_second(run.operations());
@@ -32,9 +31,7 @@ std::map<std::string, double> values_of(const RunResult& run) {
   times_of(reads, "read", values);
   times_of(writes, "write", values);
   if (hits + misses > 0) values["hit_ratio"] = 1.0 * hits / (hits + misses);
-  if (run.operations() + errors > 0) {
-    values["error_ratio"] = 1.0 * errors / (run.operations() + errors);
-  }
+  values["error_ratio"] = run.error_ratio();
   if (run.server.evictions) values["evictions"] = static_cast<double>(*run.server.evictions);
   return values;
 }

@@ -13,4 +13,10 @@ namespace imgcached::loadgen {
 // Blocks.
 Result<void> write_output_file(const std::string& path, std::string_view bytes);
 
+// Whether that could be done: for before a measurement of an hour. Leaves nothing.
+Result<void> try_output_file(const std::string& path);
+
+// For everybody to read, as the files are. One that exists will do.
+Result<void> make_output_directory(const std::string& path);
+
 }  // namespace imgcached::loadgen

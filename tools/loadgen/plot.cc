@@ -234,7 +234,7 @@ Result<std::vector<std::string>> plot(const std::string& results_directory,
   if (!results) return results.error();
   const Result<std::vector<Chart>> charts = charts_of(*results);
   if (!charts) return charts.error();
-  if (Result<void> made = net::make_directory(out_directory); !made) return made.error();
+  if (Result<void> made = make_output_directory(out_directory); !made) return made.error();
 
   const Range latency = latency_range(*charts);
   std::vector<std::string> written;

@@ -103,7 +103,7 @@ void Recorder::count_error(const Observation& seen) {
   }
 }
 
-SecondSample Recorder::end_second(std::uint64_t second) {
+SecondSample Recorder::end_second(std::uint64_t second, std::uint64_t resident_bytes) {
   SecondSample sample;
   sample.second = second;
   sample.reads = second_.reads.count();
@@ -115,6 +115,7 @@ SecondSample Recorder::end_second(std::uint64_t second) {
   sample.write_p50_ns = second_.writes.percentile(50);
   sample.write_p99_ns = second_.writes.percentile(99);
   sample.in_flight = in_flight_;
+  sample.resident_bytes = resident_bytes;
   second_.hits = second_.errors = 0;
   second_.reads.clear();
   second_.writes.clear();

@@ -42,8 +42,8 @@ class Recorder {
   void done(const Operation& operation, const Observation& seen, std::uint64_t due_ns,
             Ledger& ledger);
 
-  // The second that ends now.
-  SecondSample end_second(std::uint64_t second);
+  // The second that ends now, with the memory that this process has then.
+  SecondSample end_second(std::uint64_t second, std::uint64_t resident_bytes);
 
   // The sums, at the end. What only the runner knows it adds itself.
   RunResult finish();

@@ -237,12 +237,12 @@ std::string summary_text(const Settings& settings, std::span<const RunResult> re
 std::string seconds_csv(std::span<const RunResult> repeats) {
   std::string out =
       "repeat,second,reads,hits,writes,errors,read_p50_ms,read_p99_ms,write_p50_ms,write_p99_ms,"
-      "in_flight\n";
+      "in_flight,resident_bytes\n";
   for (std::size_t i = 0; i < repeats.size(); ++i) {
     for (const SecondSample& s : repeats[i].seconds) {
-      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", i + 1, s.second, s.reads, s.hits,
+      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", i + 1, s.second, s.reads, s.hits,
                          s.writes, s.errors, s.read_p50_ns / 1e6, s.read_p99_ns / 1e6,
-                         s.write_p50_ns / 1e6, s.write_p99_ns / 1e6, s.in_flight);
+                         s.write_p50_ns / 1e6, s.write_p99_ns / 1e6, s.in_flight, s.resident_bytes);
     }
   }
   return out;

@@ -118,6 +118,7 @@ void write_seconds(JsonWriter& json, const std::vector<SecondSample>& seconds) {
     json.key("write.p50").integer(sample.write_p50_ns);
     json.key("write.p99").integer(sample.write_p99_ns);
     json.key("in_flight").integer(sample.in_flight);
+    json.key("resident_bytes").integer(sample.resident_bytes);
     json.end_object();
   }
   json.end_array();

@@ -53,6 +53,12 @@ std::uint64_t RunResult::operations() const {
   return count;
 }
 
+double RunResult::error_ratio() const {
+  const std::uint64_t failed = errors_count() + never_sent;
+  const std::uint64_t all = failed + operations();
+  return all == 0 ? 0 : static_cast<double>(failed) / static_cast<double>(all);
+}
+
 RunResult combined(std::span<const RunResult> repeats) {
   RunResult sum;
   double in_flight_seconds = 0;

@@ -66,6 +66,7 @@ struct SecondSample {
   std::uint64_t read_p50_ns = 0, read_p99_ns = 0;    // response times; 0 without reads
   std::uint64_t write_p50_ns = 0, write_p99_ns = 0;  // likewise
   std::uint64_t in_flight = 0;                       // at its end
+  std::uint64_t resident_bytes = 0;                  // of this process, likewise
 };
 
 // The server's own counters over the run (/metrics after, minus before).
@@ -99,6 +100,9 @@ struct RunResult {
   // Hits, misses and absent ones together.
   Timings reads() const;
   std::uint64_t operations() const;  // without errors
+  std::uint64_t errors_count() const { return of(Outcome::error).response.count(); }
+  // Of all that was to be sent, what had an error or was never sent; 0 to 1.
+  double error_ratio() const;
   double per_second(std::uint64_t count) const { return measured_s > 0 ? count / measured_s : 0; }
   double cpu_share() const { return measured_s > 0 ? cpu_s / measured_s : 0; }
 };

@@ -18,7 +18,6 @@ constexpr std::uint64_t second_ns = 1'000 * ms_ns;
 constexpr int preload_attempts_max = 5;
 constexpr std::uint64_t preload_retry_ms = 200;
 constexpr std::uint64_t reconnect_pause_ms = 100;
-constexpr unsigned preload_connections = 32;  // uploads that wait together share their syncs
 // Numbers of keys that nobody ever writes.
 constexpr std::uint64_t absent_keys_begin = std::uint64_t{1} << 40;
 constexpr std::uint64_t absent_keys = 1 << 20;
@@ -113,7 +112,7 @@ void Runner::open_sessions(const Load& load) {
 
 Task<Result<void>> Runner::preload() {
   Load load = settings_.load;
-  load.connections = preload_connections;
+  if (settings_.command != Settings::Command::preload) load.connections = preload_connections;
   open_sessions(load);
   std::uint64_t next_key = 0;
   std::optional<Error> failed;
@@ -231,9 +230,14 @@ Task<void> Runner::watch_seconds(Recorder& recorder, std::uint64_t begin_ns, std
   for (std::uint64_t second = 0; second < total_s && !interrupted_; ++second) {
     co_await wait_until(std::min(begin_ns + (second + 1) * second_ns, end_ns));
     if (interrupted_) co_return;
-    const SecondSample sample = recorder.end_second(second);
+    const SecondSample sample = recorder.end_second(second, resident_bytes());
     progress_.second(sample, total_s, recorder.checks());
   }
+}
+
+Task<void> Runner::note_counters(ServerCounters& counters) {
+  Task<ServerCounters> reading = read_server_counters(loop_, settings_.server, settings_.cache);
+  counters = co_await std::move(reading);
 }
 
 Task<RunResult> Runner::run(Load load, double reads_percent) {
@@ -267,8 +271,8 @@ Task<RunResult> Runner::run(Load load, double reads_percent) {
     co_await wait_until(std::min(at_ns + second_ns, begin_ns));
   }
   const double cpu_before_s = cpu_seconds();
-  const ServerCounters before =
-      co_await read_server_counters(loop_, settings_.server, settings_.cache);
+  ServerCounters before;
+  gate.spawn(note_counters(before));  // beside the run: a slow answer must not hold up its seconds
   co_await watch_seconds(recorder, begin_ns, end_ns);
   const std::uint64_t ended_ns = std::min(monotonic_ns(), end_ns);
   const double cpu_s = cpu_seconds() - cpu_before_s;
@@ -276,8 +280,8 @@ Task<RunResult> Runner::run(Load load, double reads_percent) {
   const std::uint64_t never_sent = phases ? phases->measured.take_untaken(ended_ns) : 0;
   co_await gate.drained();
   progress_.end();
-  const ServerCounters after =
-      co_await read_server_counters(loop_, settings_.server, settings_.cache);
+  ServerCounters after;
+  co_await note_counters(after);
 
   RunResult result = recorder.finish();
   result.never_sent = never_sent;

@@ -39,6 +39,9 @@ class Runner {
   static constexpr double cpu_share_max = 0.9;
   static constexpr std::uint64_t dispatch_lag_p99_max_ns = 2'000'000;
 
+  // Of a preload before a run: uploads that wait together share their syncs.
+  static constexpr unsigned preload_connections = 32;
+
   // `settings`, `images` and `progress` must outlive it.
   Runner(net::Loop& loop, const Settings& settings, const ImageSet& images, Progress& progress);
   Runner(const Runner&) = delete;
@@ -67,6 +70,7 @@ class Runner {
   Task<bool> perform(Session& session, Recorder& recorder, std::uint64_t due_ns,
                      std::uint64_t free_ns);
   Task<void> watch_seconds(Recorder& recorder, std::uint64_t begin_ns, std::uint64_t end_ns);
+  Task<void> note_counters(ServerCounters& counters);
   Task<void> wait_until(std::uint64_t at_ns);
   Operation next_operation();
   void open_sessions(const Load& load);
