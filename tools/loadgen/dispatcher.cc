@@ -21,7 +21,7 @@ constexpr std::uint64_t patience_ms = std::uint64_t{1} << 40;
 Dispatcher::Dispatcher(net::Loop& loop, Schedule schedule, std::uint64_t start_ns,
                        std::uint64_t end_ns)
     : watcher_(loop),
-      schedule_(std::move(schedule)),
+      schedule_(schedule),
       start_ns_(start_ns),
       end_ns_(end_ns),
       timer_fd_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {

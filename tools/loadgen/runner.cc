@@ -71,6 +71,15 @@ std::vector<std::string> find_invalid(const RunResult& result) {
 
 // The arrivals of an open loop: the warm-up at the first rate, then the run.
 struct Runner::Phases {
+  Phases(net::Loop& loop, const Load& load, std::uint64_t start_ns, std::uint64_t begin_ns,
+         std::uint64_t end_ns, Random& random)
+      : warm_up(loop,
+                Schedule({load.rate.from, load.rate.from}, load.arrivals,
+                         std::max<std::uint64_t>(begin_ns - start_ns, 1), Random(random.next())),
+                start_ns, begin_ns),
+        measured(loop, Schedule(load.rate, load.arrivals, end_ns - begin_ns, Random(random.next())),
+                 begin_ns, end_ns) {}
+
   Dispatcher warm_up;
   Dispatcher measured;
 };
@@ -250,13 +259,7 @@ Task<RunResult> Runner::run(Load load, double reads_percent) {
   Gate gate;
   std::unique_ptr<Phases> phases;
   if (load.model == Model::open) {
-    const Rate first{load.rate.from, load.rate.from};
-    const std::uint64_t warm_up_ns = std::max<std::uint64_t>(load.warm_up_ms * ms_ns, 1);
-    phases.reset(new Phases{
-        {loop_, Schedule(first, load.arrivals, warm_up_ns, Random(random_.next())), start_ns,
-         begin_ns},
-        {loop_, Schedule(load.rate, load.arrivals, end_ns - begin_ns, Random(random_.next())),
-         begin_ns, end_ns}});
+    phases = std::make_unique<Phases>(loop_, load, start_ns, begin_ns, end_ns, random_);
     phases_ = phases.get();
     gate.spawn(phases->warm_up.run());
     gate.spawn(phases->measured.run());
