@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "base/clock.h"
 #include "net/timer.h"
 
 namespace imgcached::http {
@@ -86,9 +87,11 @@ ClientConnection::ClientConnection(net::Loop& loop, net::Address server, Limits 
     : loop_(loop), server_(std::move(server)), limits_(limits), buffer_(loop.buffers()) {}
 
 Task<Result<void>> ClientConnection::connect() {
-  Result<net::Stream> stream =
-      co_await net::Stream::connect(loop_, server_, limits_.connect_timeout_ms);
+  const Result<std::uint64_t> timeout_ms = time_for(limits_.connect_timeout_ms);
+  if (!timeout_ms) co_return timeout_ms.error();
+  Result<net::Stream> stream = co_await net::Stream::connect(loop_, server_, *timeout_ms);
   if (!stream) co_return std::move(stream).error();
+  if (aborted_) co_return Error{Errc::closed, "aborted while connecting to " + server_.text()};
   stream_.emplace(std::move(*stream));
   buffer_.release();
   parser_ = Parser(Parser::Kind::response);
@@ -107,7 +110,20 @@ Task<Result<ClientResponse>> ClientConnection::exchange(const ClientRequest& req
 
 Task<Result<void>> ClientConnection::exchange(net::Stream::Pieces request, bool method_is_head,
                                               ResponseSink& sink) {
+  const std::uint64_t timeout_ms = limits_.exchange_timeout_ms;
+  exchange_ends_ms_ = timeout_ms == 0 ? 0 : monotonic_ms() + timeout_ms;
+  const bool kept = is_open();
+  Result<void> done = co_await exchange_once(request, method_is_head, sink);
+  // The server may have closed a kept connection before it saw this request.
+  sent_twice_ = !done && done.error().code == Errc::closed && kept && !answered_ && !aborted_;
+  if (sent_twice_) done = co_await exchange_once(request, method_is_head, sink);
+  co_return done;
+}
+
+Task<Result<void>> ClientConnection::exchange_once(net::Stream::Pieces request, bool method_is_head,
+                                                   ResponseSink& sink) {
   answered_ = false;
+  if (aborted_) co_return Error{Errc::closed, "aborted"};
   Result<void> done;
   if (!is_open()) done = co_await connect();
   if (done) done = co_await send(request);
@@ -124,7 +140,9 @@ Task<Result<void>> ClientConnection::exchange(net::Stream::Pieces request, bool 
 Task<Result<void>> ClientConnection::send(net::Stream::Pieces pieces) {
   while (!is_empty(pieces)) {
     const net::Stream::Pieces next = take_front(pieces, written_piece_bytes);
-    stream_->set_deadline(limits_.response_timeout_ms);
+    const Result<std::uint64_t> timeout_ms = time_for(limits_.response_timeout_ms);
+    if (!timeout_ms) co_return timeout_ms.error();
+    stream_->set_deadline(*timeout_ms);
     Result<void> written = co_await stream_->write(next);
     if (!written) co_return written;
   }
@@ -152,7 +170,9 @@ Task<Result<void>> ClientConnection::receive(bool head_only, ResponseSink& sink)
     if (event != Parser::Event::need_more) continue;
 
     buffer_.release();
-    stream_->set_deadline(limits_.response_timeout_ms);
+    const Result<std::uint64_t> timeout_ms = time_for(limits_.response_timeout_ms);
+    if (!timeout_ms) co_return timeout_ms.error();
+    stream_->set_deadline(*timeout_ms);
     Result<std::size_t> count = co_await stream_->read(buffer_);
     if (!count) co_return std::move(count).error();
     if (*count > 0) {
@@ -167,7 +187,24 @@ Task<Result<void>> ClientConnection::receive(bool head_only, ResponseSink& sink)
   co_return Result<void>();
 }
 
+// Asked before every wait: bytes that keep coming move no deadline of the stream's
+// past the end of the exchange.
+Result<std::uint64_t> ClientConnection::time_for(std::uint64_t timeout_ms) const {
+  if (exchange_ends_ms_ == 0) return timeout_ms;
+  const std::uint64_t now_ms = monotonic_ms();
+  if (now_ms >= exchange_ends_ms_) {
+    return Error{Errc::timed_out, server_.text() + " took over " +
+                                      std::to_string(limits_.exchange_timeout_ms) + " ms"};
+  }
+  return std::min(timeout_ms, exchange_ends_ms_ - now_ms);
+}
+
 void ClientConnection::close() { stream_.reset(); }
+
+void ClientConnection::abort() {
+  aborted_ = true;
+  close();
+}
 
 // One who waits for a connection to become free.
 struct Client::Turn {
@@ -196,11 +233,7 @@ Task<Result<ClientResponse>> Client::request(const ClientRequest& request) {
     }
   }
   std::unique_ptr<ClientConnection> connection = take_idle();
-  const bool kept = connection->is_open();
   Result<ClientResponse> response = co_await connection->exchange(request);
-  if (!response && kept && connection->unanswered() && response.error().code == Errc::closed) {
-    response = co_await connection->exchange(request);
-  }
   if (!response) ++exchanges_failed_;
   if (connection->is_open()) idle_.push_back(std::move(connection));
   --busy_;

@@ -1,19 +1,22 @@
 // Client: a pool of kept-alive connections to one server, and requests on them.
 //
-// Used between the two services, by the load generator and by tests. A request takes an idle
-// connection or opens one; beyond connections_max it waits its turn, in order,
-// and bounded in number and time. Each connection carries one request at a time.
+// Used between the two services, by the load generator and by tests. A request
+// takes an idle connection or opens one; beyond connections_max it waits its
+// turn, in order, and bounded in number and time. Each connection carries one
+// request at a time.
 //
 // A kept connection may have been closed by the server meanwhile, which shows
 // only when it is used: a request that failed on a kept connection before any
 // byte of the answer came is sent once more, on a new one. REQUIRES therefore:
-// requests may be repeated without harm.
+// requests may be repeated without harm, or the caller asks sent_twice().
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/gate.h"
@@ -56,6 +59,7 @@ class ClientConnection {
   struct Limits {
     std::uint64_t connect_timeout_ms = 1'000;
     std::uint64_t response_timeout_ms = 2'000;  // from the request's last byte, and between pieces
+    std::uint64_t exchange_timeout_ms = 0;      // all of an exchange, sent twice or not; 0: none
     std::size_t body_bytes_max = 64u << 20;
   };
 
@@ -72,14 +76,23 @@ class ClientConnection {
 
   // Whether it can take another request without connecting anew.
   bool is_open() const { return stream_ && stream_->is_open(); }
-  // Whether the last exchange failed before any byte of a response came.
-  bool unanswered() const { return !answered_; }
+  // Whether the request of the last exchange was sent once more, since a kept
+  // connection had ended without a byte of a response: the server may carry out
+  // both of them, in any order.
+  bool sent_twice() const { return sent_twice_; }
   void close();
+  // Ends the exchange under way, and any further one, with Errc::closed. One that
+  // is about to connect ends when that is done.
+  void abort();
 
  private:
+  Task<Result<void>> exchange_once(net::Stream::Pieces request, bool method_is_head,
+                                   ResponseSink& sink);
   Task<Result<void>> connect();
   Task<Result<void>> send(net::Stream::Pieces pieces);
   Task<Result<void>> receive(bool head_only, ResponseSink& sink);
+  // `timeout_ms`, or what the exchange has left if that is less.
+  Result<std::uint64_t> time_for(std::uint64_t timeout_ms) const;
 
   net::Loop& loop_;
   net::Address server_;
@@ -87,7 +100,10 @@ class ClientConnection {
   std::optional<net::Stream> stream_;
   net::ReadBuffer buffer_;
   Parser parser_{Parser::Kind::response};
+  std::uint64_t exchange_ends_ms_ = 0;  // by the clock; 0: never
   bool answered_ = false;
+  bool sent_twice_ = false;
+  bool aborted_ = false;
 };
 
 class Client {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "tests/http/server_fixture.h"
 #include "tests/net/no_descriptors.h"
 
@@ -401,6 +402,89 @@ TEST_CASE("a request that was answered in part is not sent again") {
     CHECK(script.connections == 2);
   }
   loop.run();
+}
+
+// --- One connection ----------------------------------------------------------------
+
+struct Discard : ResponseSink {
+  bool head(const MessageHead&) override { return true; }
+  bool body(std::string_view) override { return true; }
+};
+
+Task<Result<void>> ask_hello(ClientConnection& connection) {
+  const std::string request = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+  const net::Stream::Pieces pieces{request, {}, {}};
+  Discard sink;
+  Result<void> done = co_await connection.exchange(pieces, false, sink);
+  co_return done;
+}
+
+// A server that sends a byte of a long answer now and then, as long as it is
+// listened to.
+Task<void> drip(net::Loop& loop, net::Listener& listener) {
+  Result<net::Stream> stream = co_await listener.accept();
+  CHECK(stream.ok());
+  if (!stream) co_return;
+  Result<void> written =
+      co_await write_text(*stream, "HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n");
+  net::Timer timer(loop);
+  for (int i = 0; i < 300 && written; ++i) {
+    co_await timer.wait(10);
+    written = co_await write_text(*stream, "x");
+  }
+}
+
+// Each wait used to have a deadline of its own, and nothing had one for them all.
+TEST_CASE("an exchange ends in its time though bytes keep coming") {
+  net::Loop loop;
+  {
+    Result<net::Listener> listener = net::Listener::open(loop, loopback(loop));
+    REQUIRE(listener.ok());
+    Gate gate;
+    gate.spawn(drip(loop, *listener));
+    ClientConnection::Limits limits;
+    limits.response_timeout_ms = 1'000;
+    limits.exchange_timeout_ms = 100;
+    ClientConnection connection(loop, listener->address(), limits);
+    const std::uint64_t began_ms = monotonic_ms();
+    const Result<void> done = run_task(loop, ask_hello(connection));
+    CHECK(monotonic_ms() - began_ms < 1'000);
+    REQUIRE_FALSE(done.ok());
+    CHECK(done.error().code == Errc::timed_out);
+    run_until(loop, [&] { return gate.running() == 0; });
+  }
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
+TEST_CASE("a connection tells that a request was sent twice") {
+  ServerFixture fixture;
+  fixture.limits.idle_timeout_ms = 20;
+  fixture.start();
+  ClientConnection connection(fixture.loop, fixture.server->address(), {});
+  CHECK(run_task(fixture.loop, ask_hello(connection)).ok());
+  CHECK_FALSE(connection.sent_twice());
+  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 0; });
+  CHECK(run_task(fixture.loop, ask_hello(connection)).ok());
+  CHECK(connection.sent_twice());
+}
+
+// There was nothing to close yet, so the exchange went on.
+TEST_CASE("an exchange that is aborted while it connects sends nothing") {
+  ServerFixture fixture;
+  fixture.start();
+  ClientConnection connection(fixture.loop, fixture.server->address(), {});
+  Gate gate;
+  std::optional<Result<void>> done;
+  gate.spawn(test::keep_result(ask_hello(connection), done));
+  CHECK_FALSE(done);
+  connection.abort();
+  run_until(fixture.loop, [&] { return gate.running() == 0; });
+  REQUIRE_FALSE(done->ok());
+  CHECK(done->error().code == Errc::closed);
+  CHECK_FALSE(connection.is_open());
+  CHECK(run_task(fixture.loop, ask_hello(connection)).error().code == Errc::closed);
+  CHECK(fixture.server->stats().requests == 0);
 }
 
 }  // namespace

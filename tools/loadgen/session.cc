@@ -23,6 +23,7 @@ http::ClientConnection::Limits connection_limits(std::uint64_t timeout_ms) {
   http::ClientConnection::Limits limits;
   limits.connect_timeout_ms = timeout_ms;
   limits.response_timeout_ms = timeout_ms;
+  limits.exchange_timeout_ms = timeout_ms;
   return limits;
 }
 
@@ -89,14 +90,8 @@ void Session::begin_head(std::string_view method, std::string_view path, std::ui
 }
 
 Task<void> Session::exchange(net::Stream::Pieces request, Sink& sink, Observation& seen) {
-  const bool is_kept = connection_.is_open();
   seen.sent_ns = monotonic_ns();
   Result<void> exchanged = co_await connection_.exchange(request, false, sink);
-  // The server may have closed a kept connection before it saw this request.
-  if (!exchanged && exchanged.error().code == Errc::closed && is_kept && connection_.unanswered() &&
-      !aborted_) {
-    exchanged = co_await connection_.exchange(request, false, sink);
-  }
   seen.done_ns = monotonic_ns();
   if (!exchanged) seen.failure = exchanged.error().code;
 }

@@ -10,7 +10,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/task.h"
 #include "http/client.h"
@@ -46,10 +48,7 @@ class Session {
   Task<Observation> write(std::uint64_t key, Version version);
 
   // Ends an operation under way with Errc::closed. REQUIRES: no further one.
-  void abort() {
-    aborted_ = true;
-    connection_.close();
-  }
+  void abort() { connection_.abort(); }
 
  private:
   class Sink;
@@ -62,7 +61,6 @@ class Session {
   const ImageSet& images_;
   const std::string host_;
   http::ClientConnection connection_;
-  bool aborted_ = false;
   // Kept between operations for their memory.
   std::string head_;
   std::string tail_;
