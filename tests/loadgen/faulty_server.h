@@ -1,6 +1,9 @@
-// FaultyServer: a small store of images in memory (GET, HEAD and PUT of any
-// path) that misbehaves to order, so that one can see whether the load generator
-// notices. It shares the loop of the generator under test.
+// FaultyServer: a small store of images in memory that misbehaves to order, so
+// that one can see whether the load generator notices. It shares the loop of the
+// generator under test.
+//
+// It speaks both dialects: GET, HEAD and PUT of any path, and of the API POST
+// /api/upload and POST /api/key/KEY, which are PUT and GET of /images/KEY.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -13,6 +16,8 @@
 #include <vector>
 
 #include "base/gate.h"
+#include "http/base64.h"
+#include "http/multipart.h"
 #include "http/parser.h"
 #include "net/listener.h"
 #include "net/stream.h"
@@ -34,6 +39,12 @@ enum class Fault {
   silent,    // never answers
   stall,     // answers nothing during the first 200 ms of each second
   garbage,   // answers with something that is no HTTP
+  drip,      // answers a byte every 10 ms
+  endless,   // answers with an image that does not end
+  // Of answers in JSON:
+  spoil_json,    // drops the brace at its end
+  spoil_base64,  // puts a character into the content that base64 has not
+  refuse,        // says that it had no success, with status 200
 };
 
 class FaultyServer {
@@ -53,7 +64,8 @@ class FaultyServer {
   net::Address address() const { return listener_->address(); }
   std::size_t images() const { return images_.size(); }
 
-  // What happens to every `every`-th request of that method.
+  // What happens to every `every`-th request of that method: GET, a read, or PUT,
+  // a write, in either dialect.
   void misbehave(Fault fault, std::string method = "GET", unsigned every = 1) {
     fault_ = fault;
     faulty_method_ = std::move(method);
@@ -63,9 +75,18 @@ class FaultyServer {
 
  private:
   static constexpr std::uint64_t stall_ms = 200;
+  static constexpr std::uint64_t drip_ms = 10;
+  static constexpr std::string_view api_key = "/api/key/";
 
   struct Versions {
     std::string last, before;
+  };
+  // A request, in whichever dialect it was.
+  struct Asked {
+    bool is_api = false;
+    std::string method;  // GET, HEAD or PUT
+    std::string path;
+    std::string image;  // PUT
   };
 
   Task<void> accept_all() {
@@ -101,20 +122,18 @@ class FaultyServer {
       Result<std::size_t> count = co_await stream.read(buffer);
       if (!count || *count == 0) co_return false;
     }
-    const http::MessageHead& head = parser.head();
-    const std::string path = head.target;
-    const bool is_put = head.method == http::Method::put;
-    Versions& versions = images_[path];
-    const bool is_faulty = fault_ != Fault::none && to_string(head.method) == faulty_method_ &&
-                           ++counted_ % every_ == 0;
+    Asked asked = understand(parser.head(), std::move(body));
+    const bool is_put = asked.method == "PUT";
+    Versions& versions = images_[asked.path];
+    const bool is_faulty =
+        fault_ != Fault::none && asked.method == faulty_method_ && ++counted_ % every_ == 0;
     const Fault fault = is_faulty ? fault_ : Fault::none;
     if (is_faulty) ++faults;
     if (fault == Fault::silent) co_await wait_for_end(stream, buffer);
     if (fault == Fault::drop || fault == Fault::silent) co_return false;
     if (fault == Fault::stall) co_await wait_for_stall();
     if (is_put && fault != Fault::fail) {
-      versions.before = std::exchange(versions.last, std::move(body));
-      body.clear();
+      versions.before = std::exchange(versions.last, std::move(asked.image));
     }
 
     int status = is_put ? 200 : versions.last.empty() ? 404 : 200;
@@ -125,15 +144,91 @@ class FaultyServer {
     if (fault == Fault::lose) status = 404;
     if (fault == Fault::fail) status = 503;
     if (status != 200) content.clear();
-    std::string answer =
-        fmt::format("HTTP/1.1 {} Whatever\r\nContent-Length: {}\r\nX-Cache: {}\r\n\r\n", status,
-                    content.size(), ++answered_ % 2 == 0 ? "hit" : "miss");
+    if (asked.is_api) content = api_answer(asked, status, content, fault);
+    const std::string framing = fault == Fault::endless
+                                    ? "Connection: close"
+                                    : fmt::format("Content-Length: {}", content.size());
+    std::string answer = fmt::format("HTTP/1.1 {} Whatever\r\n{}\r\nX-Cache: {}\r\n\r\n", status,
+                                     framing, ++answered_ % 2 == 0 ? "hit" : "miss");
     if (fault == Fault::garbage) answer = "SSH-2.0-OpenSSH_9.2\r\n\r\n";
     if (fault == Fault::truncate) content.resize(content.size() / 2);
-    answer += content;
+    if (fault == Fault::endless) content.resize(content.size() / 2);  // within the JSON's string
+    if (fault != Fault::drip) answer += content;
     const net::Stream::Pieces pieces{answer, {}, {}};
     Result<void> written = co_await stream.write(pieces);
-    co_return written.ok() && fault != Fault::truncate&& fault != Fault::garbage;
+    if (fault == Fault::drip) co_await drip(stream, content);
+    if (fault == Fault::endless) co_await write_endlessly(stream);
+    const bool is_last = fault == Fault::truncate || fault == Fault::garbage ||
+                         fault == Fault::drip || fault == Fault::endless;
+    co_return written.ok() && !is_last;
+  }
+
+  static Asked understand(const http::MessageHead& head, std::string body) {
+    Asked asked;
+    asked.method = to_string(head.method);
+    asked.path = head.target;
+    asked.image = std::move(body);
+    asked.is_api = head.target.starts_with("/api/");
+    if (head.target.starts_with(api_key)) {
+      asked.method = "GET";
+      asked.path = "/images/" + head.target.substr(api_key.size());
+    } else if (head.target == "/api/upload") {
+      asked.method = "PUT";
+      read_form(head.headers.find("Content-Type").value_or(""), asked);
+    }
+    return asked;
+  }
+
+  // The fields `key` and `file`.
+  static void read_form(std::string_view content_type, Asked& asked) {
+    using Event = http::MultipartParser::Event;
+    const Result<std::string> boundary = http::boundary_of(content_type);
+    CHECK(boundary.ok());
+    if (!boundary) return;
+    const std::string body = std::exchange(asked.image, {});
+    asked.path = "/images/";
+    http::MultipartParser parser(*boundary);
+    std::string_view input = body;
+    Event event = Event::need_more;
+    do {
+      event = parser.next(input);
+      if (event != Event::data) continue;
+      (parser.part().name == "file" ? asked.image : asked.path) += parser.data();
+    } while (event != Event::need_more && event != Event::end && event != Event::error);
+    CHECK(event == Event::end);
+  }
+
+  static std::string api_answer(const Asked& asked, int status, const std::string& image,
+                                Fault fault) {
+    const bool succeeds = status == 200 && fault != Fault::refuse;
+    std::string json = fmt::format(R"({{"success":"{}")", succeeds);
+    if (succeeds && asked.method == "GET") {
+      std::string content = http::base64::encode(image);
+      if (fault == Fault::spoil_base64) content[content.size() / 2] = '?';
+      json += fmt::format(R"(,"key":"{}","content":"{}")",
+                          asked.path.substr(std::string_view("/images/").size()), content);
+    }
+    if (fault != Fault::spoil_json) json += '}';
+    return json;
+  }
+
+  Task<void> drip(net::Stream& stream, std::string_view content) {
+    net::Timer timer(loop_);
+    Result<void> written;
+    while (written && !content.empty()) {
+      co_await timer.wait(drip_ms);
+      const net::Stream::Pieces pieces{content.substr(0, 1), {}, {}};
+      written = co_await stream.write(pieces);
+      content.remove_prefix(1);
+    }
+  }
+
+  // Until nobody reads it any more.
+  static Task<void> write_endlessly(net::Stream& stream) {
+    const std::string more(64 * 1024, 'x');
+    const net::Stream::Pieces pieces{more, {}, {}};
+    Result<void> written;
+    while (written) written = co_await stream.write(pieces);
   }
 
   Task<void> wait_for_stall() {

@@ -12,9 +12,12 @@ using test::FaultyServer;
 using test::run_task;
 using test::run_until;
 
+constexpr Dialect dialects[] = {Dialect::raw, Dialect::api};
+
 // A generator and the server it drives.
 struct Bench {
-  Bench() {
+  explicit Bench(Dialect dialect = Dialect::raw) {
+    settings.workload.dialect = dialect;
     settings.workload.keys = 20;
     settings.workload.sizes.median_bytes = 2'000;
     settings.load.connections = 4;
@@ -105,11 +108,52 @@ TEST_CASE("the ratio of reads and writes is what was asked for") {
   }
 }
 
+TEST_CASE("the API's dialect, of a correct server") {
+  Bench bench(Dialect::api);
+  bench.settings.workload.absent_percent = 10;
+  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+  CHECK(bench.server.images() == 20);
+  const RunResult result = bench.run();
+  CHECK_FALSE(result.checks.failed());
+  CHECK(result.checks.checked > 50);
+  CHECK(errors_of(result) == 0);
+  CHECK(result.of(Outcome::read_hit).bytes == 2'000 * result.of(Outcome::read_hit).service.count());
+}
+
 TEST_CASE("a corrupt image is counted as corrupt") {
-  Bench bench;
-  const RunResult result = bench.run_with(Fault::corrupt);
-  CHECK(result.checks.corrupt > 0);
-  CHECK(result.checks.stale + result.checks.lost + result.checks.foreign == 0);
+  for (const Dialect dialect : dialects) {
+    Bench bench(dialect);
+    const RunResult result = bench.run_with(Fault::corrupt);
+    CHECK(result.checks.corrupt == bench.server.faults);
+    CHECK(errors_of(result) == 0);
+    CHECK(result.checks.stale + result.checks.lost + result.checks.foreign == 0);
+  }
+}
+
+// It used to be a protocol error, so that --max-error-percent could excuse it.
+TEST_CASE("JSON or base64 that is spoilt is a corrupt image") {
+  for (const Fault fault : {Fault::spoil_json, Fault::spoil_base64}) {
+    Bench bench(Dialect::api);
+    const RunResult result = bench.run_with(fault);
+    CHECK(result.checks.corrupt == bench.server.faults);
+    CHECK(errors_of(result) == 0);
+  }
+}
+
+TEST_CASE("a failure with status 200 is an error, and no wrong image") {
+  Bench bench(Dialect::api);
+  const RunResult result = bench.run_with(Fault::refuse);
+  CHECK(result.errors.protocol > 0);
+  CHECK_FALSE(result.checks.failed());
+}
+
+TEST_CASE("an image that does not end is refused, and corrupt") {
+  for (const Dialect dialect : dialects) {
+    Bench bench(dialect);
+    const RunResult result = bench.run_with(Fault::endless, "GET", 50);
+    CHECK(result.checks.corrupt == bench.server.faults);
+    CHECK(errors_of(result) == 0);
+  }
 }
 
 TEST_CASE("another key's image is counted as corrupt") {
@@ -119,19 +163,23 @@ TEST_CASE("another key's image is counted as corrupt") {
 }
 
 TEST_CASE("a stale image is counted as stale") {
-  Bench bench;
-  const RunResult result = bench.run_with(Fault::stale);
-  CHECK(result.checks.stale > 0);
-  CHECK(result.checks.corrupt + result.checks.lost + result.checks.foreign == 0);
+  for (const Dialect dialect : dialects) {
+    Bench bench(dialect);
+    const RunResult result = bench.run_with(Fault::stale);
+    CHECK(result.checks.stale > 0);
+    CHECK(result.checks.corrupt + result.checks.lost + result.checks.foreign == 0);
+  }
 }
 
 TEST_CASE("a lost image is counted as lost, and as an error") {
-  Bench bench;
-  const RunResult result = bench.run_with(Fault::lose);
-  CHECK(result.checks.lost > 0);
-  REQUIRE(result.errors.by_status.size() == 1);
-  CHECK(result.errors.by_status[0].first == 404);
-  CHECK(result.checks.corrupt + result.checks.stale + result.checks.foreign == 0);
+  for (const Dialect dialect : dialects) {
+    Bench bench(dialect);
+    const RunResult result = bench.run_with(Fault::lose);
+    CHECK(result.checks.lost > 0);
+    REQUIRE(result.errors.by_status.size() == 1);
+    CHECK(result.errors.by_status[0].first == 404);
+    CHECK(result.checks.corrupt + result.checks.stale + result.checks.foreign == 0);
+  }
 }
 
 TEST_CASE("an image of another workload is counted as foreign") {
@@ -176,6 +224,16 @@ TEST_CASE("a server that does not answer is a time-out") {
   const RunResult result = bench.run_with(Fault::silent, "GET", 3);
   CHECK(result.errors.timed_out > 0);
   CHECK(result.of(Outcome::error).response.min() >= 90'000'000);
+}
+
+// The timeout used to begin anew with every byte.
+TEST_CASE("a server that answers byte by byte is a time-out") {
+  Bench bench;
+  bench.settings.load.timeout_ms = 100;
+  const RunResult result = bench.run_with(Fault::drip, "GET", 3);
+  CHECK(result.errors.timed_out > 0);
+  CHECK(result.of(Outcome::error).response.min() >= 90'000'000);
+  CHECK(result.of(Outcome::error).response.max() < 1'000'000'000);
 }
 
 TEST_CASE("a server that is not there is an error of connecting") {

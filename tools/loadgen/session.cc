@@ -15,6 +15,12 @@ namespace {
 // A line that no image contains: nobody makes images of this text.
 constexpr std::string_view boundary = "loadgen-93d0c1f5ab7e4c62";
 
+// What may come beyond the image that is due: room for one of another workload,
+// which its stamp at either end then tells from a spoilt one.
+constexpr std::size_t image_slack_bytes = Sizes::bytes_max;
+// Around an image in JSON.
+constexpr std::size_t json_slack_bytes = 64 * 1024;
+
 // What is put together with the head of an upload instead of being a piece of
 // its own.
 constexpr std::size_t joined_bytes_max = 4096;
@@ -40,8 +46,15 @@ class Session::Sink : public http::ResponseSink {
   // What the body of a 200 is.
   enum class Content { none, image, json };
 
-  Sink(Observation& seen, Content content, ImageCheck& check, std::string& json)
-      : seen_(seen), content_(content), check_(check), json_(json) {}
+  // `image_bytes`: what the image must have.
+  Sink(Observation& seen, Content content, ImageCheck& check, std::size_t image_bytes,
+       std::string& json)
+      : seen_(seen), content_(content), check_(check), json_(json) {
+    bytes_max_ = image_bytes + image_slack_bytes;
+    if (content == Content::json) {
+      bytes_max_ = http::base64::encoded_size(bytes_max_) + json_slack_bytes;
+    }
+  }
 
   bool head(const http::MessageHead& head) override {
     seen_.first_byte_ns = monotonic_ns();
@@ -49,30 +62,37 @@ class Session::Sink : public http::ResponseSink {
     is_wanted_ = head.status == 200;
     const auto cache = head.headers.find("X-Cache");
     seen_.hit = cache && *cache == "hit";
+    // At once as large as it will be, and as the parser wants it.
+    if (is_wanted_ && content_ == Content::json && head.content_length.value_or(0) <= bytes_max_) {
+      json_.reserve(head.content_length.value_or(0) + http::JsonObject::padding_bytes);
+    }
     return true;
   }
   bool body(std::string_view piece) override {
     if (!is_wanted_ || content_ == Content::none) return true;
+    is_too_long_ = piece.size() > bytes_max_ - received_bytes_;
+    if (is_too_long_) return false;
+    received_bytes_ += piece.size();
     if (content_ == Content::image) {
       check_.add(piece);
       seen_.image_bytes += piece.size();
-      return true;
+    } else {
+      json_ += piece;
     }
-    if (json_.size() + piece.size() > json_bytes_max) return false;
-    json_ += piece;
     return true;
   }
+  // Whether it refused the rest of the body.
+  bool is_too_long() const { return is_too_long_; }
 
  private:
-  // The largest image in base64, and what is around it.
-  static constexpr std::size_t json_bytes_max =
-      http::base64::encoded_size(Sizes::bytes_max) + 64 * 1024;
-
   Observation& seen_;
   Content content_;
   ImageCheck& check_;
   std::string& json_;
+  std::size_t bytes_max_;
+  std::size_t received_bytes_ = 0;
   bool is_wanted_ = false;
+  bool is_too_long_ = false;
 };
 
 Session::Session(net::Loop& loop, const net::Address& server, const Workload& workload,
@@ -107,30 +127,32 @@ Task<Observation> Session::read(std::uint64_t key) {
     begin_head("GET", "/images/", key);
   }
   head_ += "\r\n";
-  json_.clear();
-  Sink sink(seen, is_api ? Sink::Content::json : Sink::Content::image, check, json_);
+  std::string json;
+  Sink sink(seen, is_api ? Sink::Content::json : Sink::Content::image, check,
+            images_.image_bytes(key), json);
   const net::Stream::Pieces request{head_, {}, {}};
   co_await exchange(request, sink, seen);
+  // It is an answer, and more: a wrong image, no broken connection.
+  if (sink.is_too_long()) seen.failure.reset();
   if (seen.failure || seen.status != 200) co_return seen;
-  if (is_api) check_content(seen, check);
+  if (is_api && !sink.is_too_long()) check_content(std::move(json), seen, check);
   seen.verdict = check.finish();
   if (seen.verdict == ImageCheck::Verdict::intact) seen.version = check.version();
   co_return seen;
 }
 
-// {"success":"true","key":"...","content":"<base64>"}
-void Session::check_content(Observation& seen, ImageCheck& check) {
-  const Result<http::JsonObject> answer = http::JsonObject::parse(std::move(json_));
-  const auto content = answer ? answer->find("content") : std::nullopt;
-  if (!content || answer->find("success") != "true") {
+// {"success":"true","key":"...","content":"<base64>"}. What is not that, and came
+// whole, is an image that was spoilt: nothing is added to the check, which then
+// finds it corrupt. But a failure that is told with status 200 is not this API.
+void Session::check_content(std::string json, Observation& seen, ImageCheck& check) {
+  const Result<http::JsonObject> answer = http::JsonObject::parse(std::move(json));
+  if (answer && answer->find("success") == "false") {
     seen.failure = Errc::protocol;
     return;
   }
-  const Result<Blob> image = http::base64::decode(*content);
-  if (!image) {
-    seen.failure = Errc::protocol;
-    return;
-  }
+  if (!answer || answer->find("success") != "true") return;
+  const Result<Blob> image = http::base64::decode(answer->find("content").value_or(""));
+  if (!image) return;
   check.add(image->view());
   seen.image_bytes = image->size();
 }
@@ -166,7 +188,8 @@ Task<Observation> Session::write(std::uint64_t key, Version version) {
   }
   Observation seen;
   ImageCheck unused(images_, key);
-  Sink sink(seen, Sink::Content::none, unused, json_);
+  std::string no_json;
+  Sink sink(seen, Sink::Content::none, unused, image_bytes, no_json);
   co_await exchange(request, sink, seen);
   if (!seen.failure && seen.status / 100 == 2) seen.image_bytes = image_bytes;
   co_return seen;

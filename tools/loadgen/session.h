@@ -55,7 +55,7 @@ class Session {
 
   void begin_head(std::string_view method, std::string_view path, std::uint64_t key);
   Task<void> exchange(net::Stream::Pieces request, Sink& sink, Observation& seen);
-  void check_content(Observation& seen, ImageCheck& check);
+  void check_content(std::string json, Observation& seen, ImageCheck& check);
 
   const Workload& workload_;
   const ImageSet& images_;
@@ -64,7 +64,6 @@ class Session {
   // Kept between operations for their memory.
   std::string head_;
   std::string tail_;
-  std::string json_;
 };
 
 // The name of key number `key`, as it stands in URLs and forms.
