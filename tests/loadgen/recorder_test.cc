@@ -78,6 +78,29 @@ TEST_CASE("what is in flight is averaged over the measured time") {
   CHECK(result.in_flight_mean == doctest::Approx(0.5 + 2 * 0.25 + 0.25));
 }
 
+TEST_CASE(
+    "the ledger waits for the other copy of a write that was sent twice, however it was answered") {
+  for (const int status : {201, 409, 503}) {
+    CAPTURE(status);
+    Ledger ledger(1, 1);
+    Recorder recorder(Model::closed, 0, 100 * ms);
+    const auto write = [&](int answer, bool sent_twice) {
+      const Operation operation = write_of(ledger);
+      recorder.sent(0);
+      Observation seen = answered(0, ms, answer);
+      seen.sent_twice = sent_twice;
+      recorder.done(operation, seen, 0, ledger);
+      return operation.write.version;
+    };
+    const Version once = write(201, false);
+    const Version twice = write(status, true);
+    write(201, false);
+    const Ledger::Expectation expected = ledger.before_read(0);
+    CHECK(ledger.judge(0, expected, twice) == Ledger::Verdict::right);
+    CHECK(ledger.judge(0, expected, once) == Ledger::Verdict::stale);
+  }
+}
+
 TEST_CASE("a cut run counts nothing after the cut") {
   Ledger ledger(1, 1);
   Recorder recorder(Model::open, 0, 1'000 * ms);

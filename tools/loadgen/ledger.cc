@@ -34,8 +34,8 @@ void Ledger::end(const Write& write) {
   if (entry->second.empty()) under_way_.erase(entry);
 }
 
-void Ledger::acknowledged(const Write& write) {
-  end(write);
+void Ledger::acknowledged(const Write& write, bool sent_twice) {
+  if (!sent_twice) end(write);
   Record& record = records_[write.key];
   record.floor = std::max(record.floor, static_cast<std::uint32_t>(write.oldest_under_way));
   if (!write.is_new) return;

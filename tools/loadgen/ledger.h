@@ -9,8 +9,10 @@
 // its end. Once it is acknowledged it has replaced those, so none of them may
 // come back; versions that were under way beside it may, for the store is free
 // to carry them out in any order. A write whose outcome is unknown (no answer,
-// or a 5xx) counts as under way for ever, since it may be carried out late.
-// Judged like this, no correct store is ever accused.
+// or a 5xx) counts as under way for ever, since it may be carried out late. So
+// does one that was sent twice, for the one answer says nothing of the other
+// copy: it may come back later, whatever has replaced it meanwhile. Judged like
+// this, no correct store is ever accused.
 //
 // Nothing is said of keys that this run has not written: a run that does not
 // preload can't know what an earlier one left.
@@ -44,7 +46,8 @@ class Ledger {
   Write begin_write(std::uint64_t key);
   // Of a key that nobody wrote yet; it joins keys() when it is acknowledged.
   Write begin_new();
-  void acknowledged(const Write& write);
+  // `sent_twice`: one of its two copies is carried out, the other perhaps later.
+  void acknowledged(const Write& write, bool sent_twice = false);
   // Certainly not carried out.
   void refused(const Write& write);
   // Perhaps carried out, perhaps later.

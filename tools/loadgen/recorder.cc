@@ -28,10 +28,11 @@ void Recorder::done(const Operation& operation, const Observation& seen, std::ui
   change_in_flight(seen.done_ns, -1);
   const Outcome outcome = judge(operation, seen, ledger);
   if (operation.kind == Operation::Kind::write) {
-    // A 4xx is a refusal. Whether anything else was carried out nobody knows.
+    // A 4xx is a refusal, of the copy that it answers. Whether anything else was
+    // carried out nobody knows.
     if (outcome == Outcome::write) {
-      ledger.acknowledged(operation.write);
-    } else if (!seen.failure && seen.status / 100 == 4) {
+      ledger.acknowledged(operation.write, seen.sent_twice);
+    } else if (!seen.failure && seen.status / 100 == 4 && !seen.sent_twice) {
       ledger.refused(operation.write);
     } else {
       ledger.unknown(operation.write);

@@ -113,6 +113,7 @@ Task<void> Session::exchange(net::Stream::Pieces request, Sink& sink, Observatio
   seen.sent_ns = monotonic_ns();
   Result<void> exchanged = co_await connection_.exchange(request, false, sink);
   seen.done_ns = monotonic_ns();
+  seen.sent_twice = connection_.sent_twice();
   if (!exchanged) seen.failure = exchanged.error().code;
 }
 

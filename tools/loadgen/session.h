@@ -30,6 +30,8 @@ struct Observation {
   std::uint64_t done_ns = 0;
   std::optional<Errc> failure;  // there is no whole answer, or (protocol) none of this API
   int status = 0;
+  // The server may carry it out twice, the second time at any later moment.
+  bool sent_twice = false;
   bool hit = false;               // X-Cache says so
   std::uint64_t image_bytes = 0;  // read or written
   // Of a read with status 200.
