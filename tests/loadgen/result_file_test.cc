@@ -189,6 +189,8 @@ TEST_CASE("what is no result is refused with the reason") {
         "\"machine.cores\" is missing or not what it must be");
   CHECK(message_of(replaced(example(), "\"half_width_95\":", "\"width\":")) ==
         "\"estimates.error_ratio.half_width_95\" is missing or not what it must be");
+  CHECK(message_of(replaced(example(), "\"throughput\":", "\"put\":")) ==
+        "\"estimates.throughput\" is missing or not what it must be");
   CHECK(message_of(replaced(example(), "\"stale\":0", "\"stale\":-1")) ==
         "\"repeats.checks.stale\" is missing or not what it must be");
   CHECK(message_of(

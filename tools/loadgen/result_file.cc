@@ -255,7 +255,11 @@ void read_estimates(Members& members, Estimates& estimates) {
   if (!object) return;
   for (const Figure& figure : figures) {
     const std::optional<JsonValue> value = object->find(figure.name);
-    if (!value) continue;
+    if (!value) {
+      // The others need not be there: a run may have had no writes.
+      if (figure.name == "throughput") members.complain("estimates.throughput");
+      continue;
+    }
     Members part(*value, "estimates." + std::string(figure.name) + ".");
     Estimate estimate{part.number("mean"), std::nullopt};
     const std::optional<JsonValue> half_width = part.find("half_width_95");
