@@ -1,6 +1,8 @@
 #include "tools/loadgen/server_counters.h"
 
+#include <algorithm>
 #include <charconv>
+#include <string>
 #include <string_view>
 
 #include "http/client.h"
@@ -8,21 +10,17 @@
 namespace imgcached::loadgen {
 namespace {
 
-// The value of the first line that begins with `name`: `name 12`, or with labels,
-// `name{server="backend"} 12`.
-std::optional<std::uint64_t> sample(std::string_view text, std::string_view name) {
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (!line.starts_with(name)) continue;
-    const std::string_view rest = line.substr(name.size());
-    if (!rest.starts_with(' ') && !rest.starts_with('{')) continue;
-    const std::string_view number = rest.substr(rest.rfind(' ') + 1);
-    double value = 0;
-    std::from_chars(number.data(), number.data() + number.size(), value);
-    return static_cast<std::uint64_t>(value);
-  }
-  return std::nullopt;
+// The metrics of a server come within this, or are done without.
+constexpr std::uint64_t metrics_timeout_ms = 2'000;
+
+// A server need not be ours: its numbers may be any, NaN and negative ones too.
+std::optional<std::uint64_t> parse_count(std::string_view text) {
+  constexpr double beyond = 18446744073709551616.0;  // 2^64
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (!(value >= 0 && value < beyond)) return std::nullopt;
+  return static_cast<std::uint64_t>(value);
 }
 
 std::optional<std::uint64_t> minus(std::optional<std::uint64_t> after,
@@ -32,7 +30,9 @@ std::optional<std::uint64_t> minus(std::optional<std::uint64_t> after,
 }
 
 Task<std::string> read_metrics(net::Loop& loop, net::Address server) {
-  http::ClientConnection connection(loop, std::move(server), {});
+  http::ClientConnection::Limits limits;
+  limits.exchange_timeout_ms = metrics_timeout_ms;
+  http::ClientConnection connection(loop, std::move(server), limits);
   http::ClientRequest request;
   request.target = "/metrics";
   Result<http::ClientResponse> response = co_await connection.exchange(request);
@@ -42,18 +42,33 @@ Task<std::string> read_metrics(net::Loop& loop, net::Address server) {
 
 }  // namespace
 
+// `name 12`, `name{server="backend"} 12`, and either may end with a time stamp.
+std::optional<std::uint64_t> count_in(std::string_view metrics, std::string_view name) {
+  while (!metrics.empty()) {
+    const std::string_view line = metrics.substr(0, metrics.find('\n'));
+    metrics.remove_prefix(std::min(metrics.size(), line.size() + 1));
+    if (!line.starts_with(name)) continue;
+    std::string_view rest = line.substr(name.size());
+    if (!rest.starts_with(' ') && !rest.starts_with('{')) continue;
+    rest.remove_prefix(rest.rfind('}') + 1);  // npos + 1: no labels
+    rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(' ')));
+    return parse_count(rest.substr(0, rest.find(' ')));
+  }
+  return std::nullopt;
+}
+
 Task<ServerCounters> read_server_counters(net::Loop& loop, net::Address server,
                                           std::optional<net::Address> cache) {
   ServerCounters counters;
   const std::string backend = co_await read_metrics(loop, std::move(server));
-  counters.hits = sample(backend, "imgcached_image_hits_total");
-  counters.misses = sample(backend, "imgcached_image_misses_total");
-  counters.backend_bytes_written = sample(backend, "imgcached_http_bytes_written_total");
+  counters.hits = count_in(backend, "imgcached_image_hits_total");
+  counters.misses = count_in(backend, "imgcached_image_misses_total");
+  counters.backend_bytes_written = count_in(backend, "imgcached_http_bytes_written_total");
   if (!cache) co_return counters;
   const std::string service = co_await read_metrics(loop, std::move(*cache));
-  counters.evictions = sample(service, "imgcached_cache_evictions_total");
-  counters.cached_bytes = sample(service, "imgcached_cache_bytes");
-  counters.cached_items = sample(service, "imgcached_cache_items");
+  counters.evictions = count_in(service, "imgcached_cache_evictions_total");
+  counters.cached_bytes = count_in(service, "imgcached_cache_bytes");
+  counters.cached_items = count_in(service, "imgcached_cache_items");
   co_return counters;
 }
 

@@ -2,7 +2,9 @@
 // evictions and bytes stand beside the latencies.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/task.h"
 #include "net/address.h"
@@ -15,6 +17,11 @@ namespace imgcached::loadgen {
 // is given. What can't be read is missing: a server need not be imgcached.
 Task<ServerCounters> read_server_counters(net::Loop& loop, net::Address server,
                                           std::optional<net::Address> cache);
+
+// The first sample of that name in a text of metrics (Prometheus, "Exposition
+// formats", text-based), with labels or without. Nothing: there is none, or it is
+// no count: negative, beyond 64 bits, or no number at all.
+std::optional<std::uint64_t> count_in(std::string_view metrics, std::string_view name);
 
 // What was counted in between; gauges are those of `after`.
 ServerCounters difference(const ServerCounters& before, const ServerCounters& after);
