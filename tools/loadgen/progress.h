@@ -1,10 +1,12 @@
 // Progress: what a person sees while the generator runs, on standard error.
 //
-// On a terminal one line that is written anew each second; otherwise a plain
-// line now and then, for logs; nothing when quiet.
+// On a terminal one line that is written anew each second, and is cut off rather
+// than wrapped where the terminal is narrow; otherwise a plain line now and then,
+// for logs; nothing when quiet.
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -17,7 +19,9 @@ class Progress {
   // How often a log gets a line.
   static constexpr std::uint64_t plain_interval_s = 5;
 
-  Progress(bool quiet, bool is_terminal) : quiet_(quiet), is_terminal_(is_terminal) {}
+  // `to` must outlive it.
+  Progress(bool quiet, bool is_terminal, std::FILE* to = stderr)
+      : quiet_(quiet), is_terminal_(is_terminal), to_(to) {}
 
   // Something that stays to be read, such as the name of the run that begins.
   void note(std::string_view text);
@@ -33,6 +37,7 @@ class Progress {
 
   bool quiet_;
   bool is_terminal_;
+  std::FILE* to_;
   bool line_is_open_ = false;
 };
 
