@@ -39,11 +39,6 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
-  const std::optional<std::string> meant = nearest(word, candidates);
-  return meant ? "; did you mean " + *meant + "?" : "";
-}
-
 // --- Command -------------------------------------------------------------------------------------
 
 const std::string& CommandLine::Command::name() const { return app_.get_name(); }

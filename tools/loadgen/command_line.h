@@ -23,9 +23,6 @@ class App;
 
 namespace imgcached::loadgen {
 
-// "; did you mean --connections?", or nothing when no candidate is near.
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
-
 class CommandLine {
  public:
   static constexpr std::size_t occurrences_max = 100;  // of a flag that may be repeated

@@ -17,6 +17,7 @@ namespace imgcached::loadgen {
 namespace {
 
 using namespace std::string_view_literals;
+using png::big_endian;
 
 // --- Sizes --------------------------------------------------------------------------------------
 
@@ -45,7 +46,7 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   return static_cast<std::uint64_t>(bytes);
 }
 
-std::string bytes_text(std::uint64_t bytes) {
+std::string size_text(std::uint64_t bytes) {
   for (const Unit& unit : units) {
     if (bytes % unit.bytes == 0) return fmt::format("{}{}", bytes / unit.bytes, unit.name);
   }
@@ -96,13 +97,6 @@ std::vector<std::size_t> template_sizes(const Sizes& sizes) {
 }
 
 // --- Stamps -------------------------------------------------------------------------------------
-
-template <class T>
-std::string big_endian(T value) {
-  std::string result(sizeof value, '\0');
-  for (std::size_t i = result.size(); i-- > 0; value >>= 8) result[i] = static_cast<char>(value);
-  return result;
-}
 
 std::uint64_t read_big_endian(std::string_view bytes) {
   std::uint64_t value = 0;
@@ -194,7 +188,7 @@ Result<Sizes> Sizes::parse(std::string_view text) {
       Errc::invalid_argument,
       fmt::format("size \"{}\": write 15KiB, lognormal:64KiB (the median) or lognormal:64KiB:0.5 "
                   "(and the sigma, at most {}); from {} to {}",
-                  text, sigma_max, bytes_text(bytes_min), bytes_text(bytes_max))};
+                  text, sigma_max, size_text(bytes_min), size_text(bytes_max))};
   constexpr std::string_view prefix = "lognormal:";
   Sizes sizes;
   if (text.starts_with(prefix)) {
@@ -213,7 +207,7 @@ Result<Sizes> Sizes::parse(std::string_view text) {
 }
 
 std::string Sizes::text() const {
-  std::string median = bytes_text(median_bytes);
+  std::string median = size_text(median_bytes);
   if (kind == Kind::fixed) return median;
   return "lognormal:" + median + (sigma == Sizes().sigma ? "" : fmt::format(":{}", sigma));
 }
@@ -264,7 +258,7 @@ Result<ImageSet> ImageSet::from_directory(const std::string& path, std::uint64_t
     Result<Blob> file = net::read_file(file_path, left_bytes);
     if (!file && file.error().code == Errc::too_large) {
       return Error{Errc::too_large, fmt::format("the images in {} have more than {} together", path,
-                                                bytes_text(files_bytes_max))};
+                                                size_text(files_bytes_max))};
     }
     if (!file) return std::move(file).error();
     left_bytes -= file->size();

@@ -53,7 +53,7 @@ struct Sizes {
 
 // Which image of a key it is: versions count up within a run of the generator.
 struct Version {
-  std::uint64_t run = 0;     // a random number; 0 is preload's
+  std::uint64_t run = 0;     // the process's random number: preload and all its runs share it
   std::uint64_t number = 0;  // from 1 on
   friend bool operator==(const Version&, const Version&) = default;
 };

@@ -49,4 +49,9 @@ std::optional<std::string> nearest(std::string_view word,
   return std::nullopt;
 }
 
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::optional<std::string> meant = nearest(word, candidates);
+  return meant ? "; did you mean " + *meant + "?" : "";
+}
+
 }  // namespace imgcached::loadgen

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <utility>
 
 #include "tools/loadgen/command_line.h"
+#include "tools/loadgen/nearest.h"
 #include "tools/loadgen/quantity.h"
 #include "tools/loadgen/slo.h"
 

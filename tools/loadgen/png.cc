@@ -10,10 +10,8 @@
 namespace imgcached::loadgen::png {
 namespace {
 
-std::string big_endian(std::uint32_t value) {
-  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16),
-          static_cast<char>(value >> 8), static_cast<char>(value)};
-}
+// All of a file's numbers have 32 bits.
+std::string number(std::uint64_t value) { return big_endian(static_cast<std::uint32_t>(value)); }
 
 const Bytef* bytes_of(std::string_view text) { return reinterpret_cast<const Bytef*>(text.data()); }
 
@@ -39,7 +37,7 @@ void append_zlib_stored(std::string& to, std::string_view data) {
     to += {is_last, low, high, static_cast<char>(~low), static_cast<char>(~high)};
     to += block;
   }
-  to += big_endian(checksum);
+  to += number(checksum);
 }
 
 // append_data() is to append the chunk's data to `to`: in place, since images are large.
@@ -47,14 +45,14 @@ template <class AppendData>
 void append_chunk(std::string& to, std::string_view type, AppendData append_data) {
   assert(type.size() == 4);
   const std::size_t length_at = to.size();
-  to += big_endian(0);
+  to += number(0);
   const std::size_t checked_at = to.size();
   to += type;
   const std::size_t data_at = to.size();
   append_data();
-  to.replace(length_at, 4, big_endian(to.size() - data_at));
+  to.replace(length_at, 4, number(to.size() - data_at));
   const std::string_view checked = std::string_view(to).substr(checked_at);
-  to += big_endian(crc32_z(crc32_z(0, nullptr, 0), bytes_of(checked), checked.size()));
+  to += number(crc32_z(crc32_z(0, nullptr, 0), bytes_of(checked), checked.size()));
 }
 
 std::string noise(std::size_t bytes, Random& random) {
@@ -99,7 +97,7 @@ std::string noise_without_palette(std::size_t bytes, Random& random) {
 
   using namespace std::string_literals;
   // 8 bits a pixel, of a palette; deflate, the usual filters, not interlaced.
-  const std::string header = big_endian(width) + big_endian(height) + "\x08\x03\x00\x00\x00"s;
+  const std::string header = number(width) + number(height) + "\x08\x03\x00\x00\x00"s;
   std::string image(signature);
   image.reserve(bytes);
   image += chunk("IHDR", header);

@@ -3,6 +3,7 @@
 // of an exact size.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -16,6 +17,13 @@ inline constexpr std::string_view signature = "\x89PNG\r\n\x1a\n";
 inline constexpr std::size_t header_bytes = 33;
 // Of every chunk: length, type and checksum.
 inline constexpr std::size_t chunk_overhead_bytes = 12;
+
+// A number as PNG has them: the highest byte first.
+std::string big_endian(std::unsigned_integral auto value) {
+  std::string bytes(sizeof value, '\0');
+  for (std::size_t i = bytes.size(); i-- > 0; value >>= 8) bytes[i] = static_cast<char>(value);
+  return bytes;
+}
 
 // REQUIRES: type has 4 letters.
 std::string chunk(std::string_view type, std::string_view data);

@@ -21,11 +21,6 @@ bool is_time(Quantity quantity) {
   return quantity != Quantity::throughput && quantity != Quantity::hit_ratio;
 }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
-  const std::optional<std::string> meant = nearest(word, candidates);
-  return meant ? "; did you mean " + *meant + "?" : "";
-}
-
 Result<void> parse_operation(std::string_view text, Slo& slo) {
   if (text == "read") slo.operation = Operation::read;
   else if (text == "write") slo.operation = Operation::write;
