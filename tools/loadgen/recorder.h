@@ -28,8 +28,14 @@ struct Operation {
 
 class Recorder {
  public:
-  Recorder(Model model, std::uint64_t begin_ns, std::uint64_t end_ns)
-      : model_(model), begin_ns_(begin_ns), end_ns_(end_ns), changed_ns_(begin_ns) {}
+  explicit Recorder(Model model) : model_(model) {}
+
+  // The measured time. REQUIRES: called once, before all that follows. (Apart from
+  // the constructor, whose histograms take their time.)
+  void begin(std::uint64_t begin_ns, std::uint64_t end_ns) {
+    begin_ns_ = changed_ns_ = begin_ns;
+    end_ns_ = end_ns;
+  }
 
   // The measured time ends earlier than planned.
   void cut(std::uint64_t now_ns) { end_ns_ = std::clamp(now_ns, begin_ns_, end_ns_); }
@@ -65,14 +71,14 @@ class Recorder {
   void change_in_flight(std::uint64_t now_ns, int change);
 
   const Model model_;
-  const std::uint64_t begin_ns_;
-  std::uint64_t end_ns_;
+  std::uint64_t begin_ns_ = 0;
+  std::uint64_t end_ns_ = 0;
   RunResult result_;
   std::map<int, std::uint64_t> errors_by_status_;
   Second second_;
   std::uint64_t in_flight_ = 0;
-  std::uint64_t changed_ns_;  // up to when in_flight_ is summed up
-  double in_flight_sum_ = 0;  // of in_flight_ over the nanoseconds
+  std::uint64_t changed_ns_ = 0;  // up to when in_flight_ is summed up
+  double in_flight_sum_ = 0;      // of in_flight_ over the nanoseconds
 };
 
 }  // namespace imgcached::loadgen

@@ -145,7 +145,7 @@ Task<void> Runner::preload_keys(Session& session, std::uint64_t& next_key,
       const Ledger::Write write = ledger_.begin_write(key);
       const Observation seen = co_await session.write(key, write.version);
       if (!seen.failure && seen.status / 100 == 2) {
-        ledger_.acknowledged(write);
+        ledger_.acknowledged(write, seen.sent_twice);
         break;
       }
       ledger_.unknown(write);
@@ -252,10 +252,11 @@ Task<void> Runner::note_counters(ServerCounters& counters) {
 Task<RunResult> Runner::run(Load load, double reads_percent) {
   reads_percent_ = reads_percent;
   open_sessions(load);
+  Recorder recorder(load.model);
   const std::uint64_t start_ns = monotonic_ns();
   const std::uint64_t begin_ns = start_ns + load.warm_up_ms * ms_ns;
   const std::uint64_t end_ns = begin_ns + load.duration_ms * ms_ns;
-  Recorder recorder(load.model, begin_ns, end_ns);
+  recorder.begin(begin_ns, end_ns);
   Gate gate;
   std::unique_ptr<Phases> phases;
   if (load.model == Model::open) {
