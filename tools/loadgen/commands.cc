@@ -1,5 +1,6 @@
 #include "tools/loadgen/commands.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -14,8 +15,6 @@
 #include "tools/loadgen/options.h"
 #include "tools/loadgen/output_file.h"
 #include "tools/loadgen/plot.h"
-
-#include <fmt/format.h>
 
 namespace imgcached::loadgen {
 namespace {
