@@ -213,13 +213,16 @@ TEST_CASE("a sweep and its graphs") {
   const std::string results = scratch.path() + "/results";
   for (const char* label : {"one", "two"}) {
     const Outcome swept =
-        loadgen({"sweep",        "--reads", "20,80", "--connections", "1,4",   "--keys",
-                 "20",           "--sizes", "4KiB",  "--warm-up",     "0s",    "--duration",
-                 "200ms",        "--label", label,   "--out",         results, "--quiet",
-                 "--key-prefix", "sweep-",  url()});
+        loadgen({"sweep",    "--reads",    "20,80",   "--connections", "1,4",
+                 "--keys",   "20",         "--sizes", "4KiB",          "--warm-up",
+                 "0s",       "--duration", "100ms",   "--label",       label,
+                 "--out",    results,      "--quiet", "--key-prefix",  "sweep-",
+                 "--repeat", "2",          url()});
     CAPTURE(swept.errors);
     REQUIRE(swept.status == 0);
   }
+  const std::string point = contents(results + "/one-r80-c4.json");
+  CHECK(point.find("\"measured_s\"") != point.rfind("\"measured_s\""));  // both repeats of it
   const Outcome plotted = loadgen({"plot", results});
   CAPTURE(plotted.errors);
   REQUIRE(plotted.status == 0);

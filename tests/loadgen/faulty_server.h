@@ -44,6 +44,7 @@ enum class Fault {
   // Of answers in JSON:
   spoil_json,    // drops the brace at its end
   spoil_base64,  // puts a character into the content that base64 has not
+  misname,       // names another key than it was asked for
   refuse,        // says that it had no success, with status 200
 };
 
@@ -206,8 +207,9 @@ class FaultyServer {
     if (succeeds && asked.method == "GET") {
       std::string content = http::base64::encode(image);
       if (fault == Fault::spoil_base64) content[content.size() / 2] = '?';
-      json += fmt::format(R"(,"key":"{}","content":"{}")",
-                          asked.path.substr(std::string_view("/images/").size()), content);
+      std::string key = asked.path.substr(std::string_view("/images/").size());
+      if (fault == Fault::misname) key += '0';
+      json += fmt::format(R"(,"key":"{}","content":"{}")", key, content);
     }
     if (fault != Fault::spoil_json) json += '}';
     return json;

@@ -137,8 +137,8 @@ TEST_CASE("a corrupt image is counted as corrupt") {
 }
 
 // It used to be a protocol error, so that --max-error-percent could excuse it.
-TEST_CASE("JSON or base64 that is spoilt is a corrupt image") {
-  for (const Fault fault : {Fault::spoil_json, Fault::spoil_base64}) {
+TEST_CASE("JSON or base64 that is spoilt, or another key's, is a corrupt image") {
+  for (const Fault fault : {Fault::spoil_json, Fault::spoil_base64, Fault::misname}) {
     Bench bench(Dialect::api);
     const RunResult result = bench.run_with(fault);
     CHECK(result.checks.corrupt == bench.server.faults);

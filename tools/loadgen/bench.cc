@@ -80,12 +80,14 @@ Task<int> Bench::preload() {
   co_return exit_ok;
 }
 
+void Bench::note_repeat(unsigned number, unsigned repeats) {
+  if (repeats > 1) progress_.note(fmt::format("repeat {} of {}", number, repeats));
+}
+
 Task<std::vector<RunResult>> Bench::measure(const Settings& settings) {
   std::vector<RunResult> repeats;
   for (unsigned i = 0; i < settings.load.repeat && !runner_.interrupted(); ++i) {
-    if (settings.load.repeat > 1) {
-      progress_.note(fmt::format("repeat {} of {}", i + 1, settings.load.repeat));
-    }
+    note_repeat(i + 1, settings.load.repeat);
     RunResult result = co_await runner_.run(settings.load, settings.workload.reads_percent);
     repeats.push_back(std::move(result));
   }
@@ -130,23 +132,45 @@ Task<int> Bench::run() {
   co_return conclude(settings_, repeats, started_ms, settings_.out);
 }
 
-Task<int> Bench::sweep() {
-  int worst = exit_ok;
+std::vector<Bench::Point> Bench::points_of_sweep() const {
+  std::vector<Point> points;
   for (const double reads : settings_.sweep_reads) {
     for (const unsigned connections : settings_.sweep_connections) {
-      Settings point = settings_;
-      point.workload.reads_percent = reads;
-      point.load.connections = connections;
-      progress_.note(fmt::format("{}, {} connections", point.workload.ratio_text(), connections));
-      const std::int64_t started_ms = unix_ms();
-      const std::vector<RunResult> repeats = co_await measure(point);
-      const std::string label = settings_.label.empty() ? "" : settings_.label + "-";
-      const std::string name = fmt::format("{}r{:g}-c{}", label, reads, connections);
-      const int status =
-          conclude(point, repeats, started_ms, fmt::format("{}/{}", settings_.out, name));
-      if (status == exit_interrupted || status == exit_could_not_run) co_return status;
-      worst = std::max(worst, status);
+      Point& point = points.emplace_back();
+      point.settings = settings_;
+      point.settings.workload.reads_percent = reads;
+      point.settings.load.connections = connections;
+      point.files = fmt::format("{}/{}{}r{:g}-c{}", settings_.out, settings_.label,
+                                settings_.label.empty() ? "" : "-", reads, connections);
     }
+  }
+  return points;
+}
+
+// Each round measures every point once. What slows the machine down for a while
+// then spoils one repeat of some points, and shows in their intervals; with the
+// repeats of a point in a row it would spoil all of them, and look like a result.
+Task<int> Bench::sweep() {
+  std::vector<Point> points = points_of_sweep();
+  for (unsigned round = 0; round < settings_.load.repeat; ++round) {
+    note_repeat(round + 1, settings_.load.repeat);
+    for (Point& point : points) {
+      if (runner_.interrupted()) break;
+      const Settings& settings = point.settings;
+      progress_.note(fmt::format("{}, {} connections", settings.workload.ratio_text(),
+                                 settings.load.connections));
+      if (round == 0) point.started_ms = unix_ms();
+      RunResult result = co_await runner_.run(settings.load, settings.workload.reads_percent);
+      if (!is_served(result) && !result.interrupted) co_return fail(not_served(settings));
+      point.repeats.push_back(std::move(result));
+    }
+  }
+  int worst = exit_ok;
+  for (const Point& point : points) {
+    if (point.repeats.empty()) continue;  // interrupted before
+    const int status = conclude(point.settings, point.repeats, point.started_ms, point.files);
+    if (status == exit_could_not_run) co_return status;
+    worst = std::max(worst, status);
   }
   co_return worst;
 }

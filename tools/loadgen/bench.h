@@ -31,10 +31,20 @@ class Bench {
   void interrupt() { runner_.interrupt(); }
 
  private:
+  // One combination of a sweep.
+  struct Point {
+    Settings settings;
+    std::string files;  // their common beginning
+    std::int64_t started_ms = 0;
+    std::vector<RunResult> repeats;
+  };
+
   Task<int> preload();
   Task<int> run();
   Task<int> sweep();
   Task<int> find_max();
+  std::vector<Point> points_of_sweep() const;
+  void note_repeat(unsigned number, unsigned repeats);
   Task<std::vector<RunResult>> measure(const Settings& settings);
   // The report, the files and the verdict of one measured point.
   int conclude(const Settings& settings, std::span<const RunResult> repeats,

@@ -33,11 +33,7 @@ std::string differences(const ResultFile& a, const ResultFile& b) {
     add("--" + a.flags[i].first, a.flags[i].second, b.flags[i].second);
   }
   add("server", a.server, b.server);
-  const auto machine = [](const Environment& environment) {
-    return fmt::format("{}, {} cores, {}", environment.cpu_model, environment.cores,
-                       bytes_text(static_cast<double>(environment.memory_bytes)));
-  };
-  add("machine", machine(a.environment), machine(b.environment));
+  add("machine", a.environment.machine_text(), b.environment.machine_text());
   add("kernel", a.environment.kernel, b.environment.kernel);
   add("generator", a.environment.commit, b.environment.commit);
   return out.empty() ? "" : "\nWARNING: they were not measured alike:\n" + out;

@@ -7,6 +7,8 @@
 
 #include <fstream>
 
+#include "tools/loadgen/figure_text.h"
+
 namespace imgcached::loadgen {
 namespace {
 
@@ -23,6 +25,11 @@ std::string find_cpu_model() {
 }
 
 }  // namespace
+
+std::string Environment::machine_text() const {
+  return fmt::format("{}, {} cores, {}", cpu_model, cores,
+                     bytes_text(static_cast<double>(memory_bytes)));
+}
 
 Environment Environment::current() {
   Environment environment;

@@ -14,6 +14,9 @@ struct Environment {
   std::string kernel;              // such as "Linux 6.1.0-18-amd64 x86_64"
   std::string commit;              // of the generator's sources when it was built
 
+  // The machine in words: "AMD EPYC 7763, 2 cores, 24.0 GiB".
+  std::string machine_text() const;
+
   // Reads a few files below /proc: for the start and the end of a run.
   static Environment current();
 

@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 namespace imgcached::loadgen {
@@ -21,8 +22,6 @@ void times_of(const Histogram& times, const std::string& kind,
 std::map<std::string, double> values_of(const RunResult& run) {
   const Histogram reads = run.reads().response;
   const Histogram& writes = run.of(Outcome::write).response;
-  const std::uint64_t hits = run.of(Outcome::read_hit).response.count();
-  const std::uint64_t misses = run.of(Outcome::read_miss).response.count();
 
   std::map<std::string, double> values;
   values["throughput"] = run.per_second(run.operations());
@@ -30,7 +29,7 @@ std::map<std::string, double> values_of(const RunResult& run) {
   values["write.throughput"] = run.per_second(writes.count());
   times_of(reads, "read", values);
   times_of(writes, "write", values);
-  if (hits + misses > 0) values["hit_ratio"] = 1.0 * hits / (hits + misses);
+  if (const std::optional<double> ratio = run.hit_ratio()) values["hit_ratio"] = *ratio;
   values["error_ratio"] = run.error_ratio();
   if (run.server.evictions) values["evictions"] = static_cast<double>(*run.server.evictions);
   return values;

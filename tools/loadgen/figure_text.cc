@@ -2,6 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
 namespace imgcached::loadgen {
 
 std::string milliseconds_text(double ns) {
@@ -33,6 +39,35 @@ std::string number_text(double value) {
   if (value < 9.995) return fmt::format("{:.2f}", value);
   if (value < 99.95) return fmt::format("{:.1f}", value);
   return fmt::format("{:.0f}", value);
+}
+
+std::string duration_text(std::uint64_t ms) {
+  for (const auto& [unit_ms, name] : {std::pair{3'600'000u, 'h'}, {60'000u, 'm'}, {1'000u, 's'}}) {
+    if (ms > 0 && ms % unit_ms == 0) return fmt::format("{}{}", ms / unit_ms, name);
+  }
+  return ms == 0 ? "0s" : fmt::format("{}ms", ms);
+}
+
+std::string digits_text(double value, int significant_digits) {
+  if (value == 0) return "0";
+  const int magnitude = static_cast<int>(std::floor(std::log10(std::fabs(value)))) + 1;
+  std::string text = fmt::format("{:.{}f}", value, std::max(0, significant_digits - magnitude));
+  if (text.find('.') != std::string::npos) {
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.ends_with('.')) text.pop_back();
+  }
+  return text;
+}
+
+std::string time_text(double ns, int significant_digits) {
+  const auto in = [&](double unit_ns, std::string_view name) {
+    return digits_text(ns / unit_ns, significant_digits) + " " + std::string(name);
+  };
+  // From what would round up to 1000 of the smaller unit.
+  if (ns >= 999.5e6) return in(1e9, "s");
+  if (ns >= 999.5e3) return in(1e6, "ms");
+  if (ns >= 999.5) return in(1e3, "µs");
+  return in(1, "ns");
 }
 
 }  // namespace imgcached::loadgen

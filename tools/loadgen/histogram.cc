@@ -37,19 +37,20 @@ std::uint64_t middle_of(std::size_t bucket) {
 
 }  // namespace
 
-Histogram::Histogram() : counts_(bucket_of(value_max) + 1) {}
-
 void Histogram::record(std::uint64_t value, std::uint64_t count) {
   if (count == 0) return;
   value = std::min(value, value_max);
-  counts_[bucket_of(value)] += count;
+  const std::size_t bucket = bucket_of(value);
+  if (bucket >= counts_.size()) counts_.resize(bucket + 1);
+  counts_[bucket] += count;
   count_ += count;
   min_ = std::min(min_, value);
   max_ = std::max(max_, value);
 }
 
 void Histogram::add(const Histogram& other) {
-  for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+  if (counts_.size() < other.counts_.size()) counts_.resize(other.counts_.size());
+  for (std::size_t i = 0; i < other.counts_.size(); ++i) counts_[i] += other.counts_[i];
   count_ += other.count_;
   min_ = std::min(min_, other.min_);
   max_ = std::max(max_, other.max_);

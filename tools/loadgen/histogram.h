@@ -2,9 +2,10 @@
 //
 // Log-linear buckets, as in HdrHistogram (Tene): every power of two is divided
 // into 1024 equal steps, so a value is known to 1/1024 of itself, that is, to
-// within 0.1 %; below 2048 it is exact. The memory is the same however many
-// values are recorded, recording is O(1), and histograms can be added up
-// without loss. Values are nanoseconds here, but nothing depends on that.
+// within 0.1 %; below 2048 it is exact. The memory depends on the largest value,
+// at most 248 KiB, and not on how many are recorded; recording is O(1); and
+// histograms can be added up without loss. Values are nanoseconds here, but
+// nothing depends on that.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,6 @@ class Histogram {
   static constexpr double relative_error_max = 1.0 / (1 << step_bits);
   // Larger values count as this one (some 18 minutes, in nanoseconds).
   static constexpr std::uint64_t value_max = (std::uint64_t{1} << 40) - 1;
-
-  Histogram();
 
   void record(std::uint64_t value, std::uint64_t count = 1);
   void add(const Histogram& other);
@@ -44,7 +43,7 @@ class Histogram {
   void visit(const std::function<void(std::uint64_t value, std::uint64_t count)>& visit) const;
 
  private:
-  std::vector<std::uint64_t> counts_;
+  std::vector<std::uint64_t> counts_;  // up to the bucket of the largest value
   std::uint64_t count_ = 0;
   std::uint64_t min_ = UINT64_MAX;
   std::uint64_t max_ = 0;

@@ -145,9 +145,7 @@ Result<std::string> html_report(const std::string& template_path,
       for (const ResultFile* point : line.points) {
         const Environment& environment = point->environment;
         machine.add("Server", point->server);
-        machine.add("Generator on",
-                    fmt::format("{}, {} cores, {}", environment.cpu_model, environment.cores,
-                                bytes_text(static_cast<double>(environment.memory_bytes))));
+        machine.add("Generator on", environment.machine_text());
         machine.add("Kernel", environment.kernel);
         machine.add("Generator's commit", environment.commit);
         first = std::min(first, point->started);

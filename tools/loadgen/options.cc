@@ -3,14 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <utility>
 
 #include "tools/loadgen/command_line.h"
+#include "tools/loadgen/figure_text.h"
 #include "tools/loadgen/nearest.h"
 #include "tools/loadgen/quantity.h"
 #include "tools/loadgen/slo.h"
+#include "tools/loadgen/words.h"
 
 namespace imgcached::loadgen {
 namespace {
@@ -38,14 +39,6 @@ Error refused(const std::string& what, const std::string& why) {
 // Each reads the text of one flag; the error says what is accepted.
 
 template <class E>
-using Words = std::array<std::pair<const char*, E>, 2>;
-
-constexpr Words<Model> model_words{{{"closed", Model::closed}, {"open", Model::open}}};
-constexpr Words<Arrivals> arrivals_words{
-    {{"poisson", Arrivals::poisson}, {"constant", Arrivals::constant}}};
-constexpr Words<Dialect> dialect_words{{{"raw", Dialect::raw}, {"api", Dialect::api}}};
-
-template <class E>
 auto one_of(const Words<E>& words) {
   return [&words](std::string_view text) -> Result<E> {
     for (const auto& [word, value] : words) {
@@ -55,11 +48,6 @@ auto one_of(const Words<E>& words) {
                                words[1].first,
                                did_you_mean(text, {words[0].first, words[1].first})));
   };
-}
-
-template <class E>
-std::string word_for(const Words<E>& words, E value) {
-  return words[0].second == value ? words[0].first : words[1].first;
 }
 
 auto count_between(std::uint64_t min, std::uint64_t max) {

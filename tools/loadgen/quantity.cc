@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 
+#include "tools/loadgen/figure_text.h"
 #include "tools/loadgen/text.h"
 
 namespace imgcached::loadgen {
@@ -80,35 +81,6 @@ Result<std::uint64_t> parse_duration_ms(std::string_view text, std::uint64_t min
                                duration_text(max_ms)));
   }
   return static_cast<std::uint64_t>(std::llround(ms));
-}
-
-std::string duration_text(std::uint64_t ms) {
-  for (const auto& [unit_ms, name] : {std::pair{3'600'000u, 'h'}, {60'000u, 'm'}, {1'000u, 's'}}) {
-    if (ms > 0 && ms % unit_ms == 0) return fmt::format("{}{}", ms / unit_ms, name);
-  }
-  return ms == 0 ? "0s" : fmt::format("{}ms", ms);
-}
-
-std::string digits_text(double value, int significant_digits) {
-  if (value == 0) return "0";
-  const int magnitude = static_cast<int>(std::floor(std::log10(std::fabs(value)))) + 1;
-  std::string text = fmt::format("{:.{}f}", value, std::max(0, significant_digits - magnitude));
-  if (text.find('.') != std::string::npos) {
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.ends_with('.')) text.pop_back();
-  }
-  return text;
-}
-
-std::string time_text(double ns, int significant_digits) {
-  const auto in = [&](double unit_ns, std::string_view name) {
-    return digits_text(ns / unit_ns, significant_digits) + " " + std::string(name);
-  };
-  // From what would round up to 1000 of the smaller unit.
-  if (ns >= 999.5e6) return in(1e9, "s");
-  if (ns >= 999.5e3) return in(1e6, "ms");
-  if (ns >= 999.5) return in(1e3, "µs");
-  return in(1, "ns");
 }
 
 }  // namespace imgcached::loadgen

@@ -1,4 +1,4 @@
-// Quantities as people write them: counts, percentages, durations. Every error
+// Reading quantities as people write them: counts, percentages, durations. Every error
 // says what is accepted, so that a flag's message is its name and the error's.
 #pragma once
 
@@ -22,13 +22,5 @@ Result<double> parse_duration_ns(std::string_view text);
 // The same in whole milliseconds, within bounds.
 Result<std::uint64_t> parse_duration_ms(std::string_view text, std::uint64_t min_ms,
                                         std::uint64_t max_ms);
-// As the above read it: in the largest unit that needs no fraction.
-std::string duration_text(std::uint64_t ms);
-
-// A number to that many significant digits, without an exponent or needless zeros: `34.1`,
-// `12300`.
-std::string digits_text(double value, int significant_digits = 3);
-// A time as a sentence tells it: `34.1 ms`, `1.25 s`.
-std::string time_text(double ns, int significant_digits = 3);
 
 }  // namespace imgcached::loadgen

@@ -9,6 +9,7 @@
 
 #include "tools/loadgen/estimate.h"
 #include "tools/loadgen/figure_text.h"
+#include "tools/loadgen/words.h"
 
 namespace imgcached::loadgen {
 namespace {
@@ -54,7 +55,7 @@ std::string heading_lines(const Settings& settings, std::size_t repeats) {
       fmt::format("{} keys", workload.keys),
       workload.distribution.text(),
       workload.images_directory.empty() ? workload.sizes.text() : workload.images_directory,
-      workload.dialect == Dialect::api ? "api" : "raw",
+      word_for(dialect_words, workload.dialect),
   };
   std::vector<std::string> where{settings.server.text()};
   if (!settings.label.empty()) where.push_back("label " + settings.label);
@@ -120,11 +121,10 @@ std::string table(const RunResult& run, Model model) {
 // --- The lines below it --------------------------------------------------------------------------
 
 std::string errors_line(const RunResult& run) {
-  const std::uint64_t errors = run.of(Outcome::error).response.count();
+  const std::uint64_t errors = run.errors_count() + run.never_sent;
   if (errors == 0) return line_of("errors", {"none"});
-  const std::uint64_t all = errors + run.operations();
-  std::vector<std::string> parts{
-      fmt::format("{} of {} ({})", errors, all, percent_text(1.0 * errors / all))};
+  std::vector<std::string> parts{fmt::format("{} of {} ({})", errors, errors + run.operations(),
+                                             percent_text(run.error_ratio()))};
   const auto add = [&](std::uint64_t count, std::string_view what) {
     if (count > 0) parts.push_back(fmt::format("{} {}", count, what));
   };
@@ -135,6 +135,7 @@ std::string errors_line(const RunResult& run) {
   for (const auto& [status, count] : run.errors.by_status) {
     add(count, fmt::format("status {}", status));
   }
+  add(run.never_sent, "never sent");
   return line_of("errors", parts);
 }
 
@@ -178,8 +179,7 @@ std::string generator_lines(const RunResult& run, Model model) {
         "sent late by",
         {fmt::format("p50 {} ms", milliseconds_text(run.send_lag.percentile(50))),
          fmt::format("p99 {} ms", milliseconds_text(run.send_lag.percentile(99))),
-         fmt::format("own part p99 {} ms", milliseconds_text(run.dispatch_lag.percentile(99))),
-         fmt::format("never sent {}", run.never_sent)});
+         fmt::format("own part p99 {} ms", milliseconds_text(run.dispatch_lag.percentile(99)))});
   }
   return out;
 }
@@ -253,10 +253,11 @@ std::string summary_csv(const Settings& settings, std::span<const RunResult> rep
   const Estimates estimated = estimates(repeats);
   const bool open = settings.load.model == Model::open;
   std::string names = "label,reads_percent,mode,connections,rate,repeats,valid,checks_failed";
-  std::string values = fmt::format(
-      "{},{},{},{},{},{},{},{}", csv_text(settings.label), settings.workload.reads_percent,
-      open ? "open" : "closed", settings.load.connections, open ? settings.load.rate.text() : "",
-      repeats.size(), run.invalid.empty() ? "yes" : "no", run.checks.failed() ? "yes" : "no");
+  std::string values =
+      fmt::format("{},{},{},{},{},{},{},{}", csv_text(settings.label),
+                  settings.workload.reads_percent, word_for(model_words, settings.load.model),
+                  settings.load.connections, open ? settings.load.rate.text() : "", repeats.size(),
+                  run.invalid.empty() ? "yes" : "no", run.checks.failed() ? "yes" : "no");
   for (const Figure& figure : figures) {
     const bool is_time = figure.unit == Figure::Unit::nanoseconds;
     const double scale = is_time ? 1e-6 : 1;

@@ -9,7 +9,8 @@
 
 #include "http/json.h"
 #include "net/file.h"
-#include "tools/loadgen/quantity.h"
+#include "tools/loadgen/figure_text.h"
+#include "tools/loadgen/words.h"
 
 namespace imgcached::loadgen {
 namespace {
@@ -18,8 +19,8 @@ using http::JsonDocument;
 using http::JsonValue;
 using http::JsonWriter;
 
-// A result with a per-second series of some hours.
-constexpr std::size_t file_bytes_max = 64 << 20;
+// A day's per-second series is 25 MB, and there may be repeats of it.
+constexpr std::size_t file_bytes_max = 1 << 30;
 
 constexpr std::pair<Outcome, std::string_view> outcome_names[] = {
     {Outcome::read_hit, "read_hit"},
@@ -28,8 +29,6 @@ constexpr std::pair<Outcome, std::string_view> outcome_names[] = {
     {Outcome::write, "write"},
     {Outcome::error, "error"},
 };
-
-std::string_view mode_name(Model model) { return model == Model::open ? "open" : "closed"; }
 
 // --- Writing -------------------------------------------------------------------------------------
 
@@ -310,15 +309,13 @@ FlagValues flags_of(const Settings& settings) {
       {"dist", workload.distribution.text()},
       {"sizes", workload.images_directory.empty() ? workload.sizes.text() : ""},
       {"images", workload.images_directory},
-      {"dialect", workload.dialect == Dialect::api ? "api" : "raw"},
+      {"dialect", word_for(dialect_words, workload.dialect)},
       {"key-prefix", workload.key_prefix},
       {"seed", fmt::format("{}", workload.seed)},
-      {"mode", std::string(mode_name(load.model))},
+      {"mode", word_for(model_words, load.model)},
       {"connections", fmt::format("{}", load.connections)},
       {"rate", open ? load.rate.text() : ""},
-      {"arrivals", !open                                ? ""
-                   : load.arrivals == Arrivals::poisson ? "poisson"
-                                                        : "constant"},
+      {"arrivals", open ? word_for(arrivals_words, load.arrivals) : ""},
       {"warm-up", duration_text(load.warm_up_ms)},
       {"duration", duration_text(load.duration_ms)},
       {"timeout", duration_text(load.timeout_ms)},
@@ -341,7 +338,7 @@ std::string result_json(const Settings& settings, const Environment& environment
   json.key("label").string(settings.label);
   json.key("ratio").string(settings.workload.ratio_text());
   json.key("reads_percent").number(settings.workload.reads_percent);
-  json.key("mode").string(mode_name(settings.load.model));
+  json.key("mode").string(word_for(model_words, settings.load.model));
   json.key("connections").integer(settings.load.connections);
   json.key("rate");
   if (settings.load.model == Model::open) {

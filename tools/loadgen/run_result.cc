@@ -59,6 +59,13 @@ double RunResult::error_ratio() const {
   return all == 0 ? 0 : static_cast<double>(failed) / static_cast<double>(all);
 }
 
+std::optional<double> RunResult::hit_ratio() const {
+  const auto hits = static_cast<double>(of(Outcome::read_hit).response.count());
+  const auto misses = static_cast<double>(of(Outcome::read_miss).response.count());
+  if (hits + misses == 0) return std::nullopt;
+  return hits / (hits + misses);
+}
+
 RunResult combined(std::span<const RunResult> repeats) {
   RunResult sum;
   double in_flight_seconds = 0;

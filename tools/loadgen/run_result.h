@@ -103,6 +103,8 @@ struct RunResult {
   std::uint64_t errors_count() const { return of(Outcome::error).response.count(); }
   // Of all that was to be sent, what had an error or was never sent; 0 to 1.
   double error_ratio() const;
+  // Of the reads that found an image; nothing when there were none.
+  std::optional<double> hit_ratio() const;
   double per_second(std::uint64_t count) const { return measured_s > 0 ? count / measured_s : 0; }
   double cpu_share() const { return measured_s > 0 ? cpu_s / measured_s : 0; }
 };

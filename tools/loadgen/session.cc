@@ -136,7 +136,7 @@ Task<Observation> Session::read(std::uint64_t key) {
   // It is an answer, and more: a wrong image, no broken connection.
   if (sink.is_too_long()) seen.failure.reset();
   if (seen.failure || seen.status != 200) co_return seen;
-  if (is_api && !sink.is_too_long()) check_content(std::move(json), seen, check);
+  if (is_api && !sink.is_too_long()) check_content(key, std::move(json), seen, check);
   seen.verdict = check.finish();
   if (seen.verdict == ImageCheck::Verdict::intact) seen.version = check.version();
   co_return seen;
@@ -145,13 +145,15 @@ Task<Observation> Session::read(std::uint64_t key) {
 // {"success":"true","key":"...","content":"<base64>"}. What is not that, and came
 // whole, is an image that was spoilt: nothing is added to the check, which then
 // finds it corrupt. But a failure that is told with status 200 is not this API.
-void Session::check_content(std::string json, Observation& seen, ImageCheck& check) {
+void Session::check_content(std::uint64_t key, std::string json, Observation& seen,
+                            ImageCheck& check) {
   const Result<http::JsonObject> answer = http::JsonObject::parse(std::move(json));
   if (answer && answer->find("success") == "false") {
     seen.failure = Errc::protocol;
     return;
   }
   if (!answer || answer->find("success") != "true") return;
+  if (answer->find("key") != key_name(workload_, key)) return;
   const Result<Blob> image = http::base64::decode(answer->find("content").value_or(""));
   if (!image) return;
   check.add(image->view());

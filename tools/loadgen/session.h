@@ -57,7 +57,7 @@ class Session {
 
   void begin_head(std::string_view method, std::string_view path, std::uint64_t key);
   Task<void> exchange(net::Stream::Pieces request, Sink& sink, Observation& seen);
-  void check_content(std::string json, Observation& seen, ImageCheck& check);
+  void check_content(std::uint64_t key, std::string json, Observation& seen, ImageCheck& check);
 
   const Workload& workload_;
   const ImageSet& images_;

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "tools/loadgen/figure_text.h"
 #include "tools/loadgen/nearest.h"
 #include "tools/loadgen/quantity.h"
 
@@ -139,11 +140,8 @@ std::optional<double> measure_time(const Slo& slo, const RunResult& result) {
 
 std::optional<double> measure(const Slo& slo, const RunResult& result) {
   if (slo.quantity == Quantity::throughput) return result.per_second(result.operations());
-  if (slo.quantity != Quantity::hit_ratio) return measure_time(slo, result);
-  const double hits = static_cast<double>(result.of(Outcome::read_hit).response.count());
-  const double misses = static_cast<double>(result.of(Outcome::read_miss).response.count());
-  if (hits + misses == 0) return std::nullopt;
-  return hits / (hits + misses);
+  if (slo.quantity == Quantity::hit_ratio) return result.hit_ratio();
+  return measure_time(slo, result);
 }
 
 std::string nothing_measured(const Slo& slo) {
