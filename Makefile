@@ -35,6 +35,7 @@ TEST_MAIN  := $(BUILD)/obj/tests/main.o
 UNIT       := $(call objects,tests/*_test.cc $(ROOMS:%=tests/%/*.cc) tests/loadgen/*.cc src/config.cc) \
               $(call objects,$(addprefix tests/e2e/,fixture.cc http_peer.cc test_images.cc))
 E2E        := $(call objects,tests/e2e/*.cc)
+BENCHES    := $(BUILD)/bench-client $(BUILD)/bench-disk-limit
 LOADGEN    := $(filter-out $(BUILD)/obj/tools/loadgen/main.o,$(call objects,tools/loadgen/*.cc))
 
 NETWORK    := $(call objects,$(patsubst %,src/%/*.cc,base net http)) $(BUILD)/obj/libllhttp.a
@@ -42,7 +43,7 @@ NETWORK    := $(call objects,$(patsubst %,src/%/*.cc,base net http)) $(BUILD)/ob
 PROGRAMS   := $(BUILD)/imgcached $(BUILD)/loadgen
 TESTS      := $(BUILD)/tests/unit $(BUILD)/tests/e2e
 
-.PHONY: all tests run start stop graphs bench-loadgen test test-browser lint layers format clean help packages force
+.PHONY: all tests run start stop graphs bench bench-loadgen test test-browser lint layers format clean help packages force
 .DELETE_ON_ERROR:
 
 # --- Packages ------------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ GOALS      := $(or $(MAKECMDGOALS),all)
 PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,$(GOALS)),run) \
               $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test graphs) \
               $(if $(filter graphs,$(GOALS)),run graphs) \
-              $(if $(filter bench-loadgen,$(GOALS)),run bench) \
+              $(if $(filter bench bench-loadgen,$(GOALS)),run bench) \
               $(if $(filter test-browser,$(GOALS)),run browser) \
               $(if $(filter lint format,$(GOALS)),lint)
 packages:
@@ -65,7 +66,10 @@ $(BUILD)/imgcached: $(PROGRAM) $(LIBRARY)
 $(BUILD)/tests/unit: $(TEST_MAIN) $(UNIT) $(LOADGEN) $(LIBRARY)
 $(BUILD)/tests/e2e: $(TEST_MAIN) $(E2E) $(LIBRARY)
 $(BUILD)/loadgen: $(BUILD)/obj/tools/loadgen/main.o $(LOADGEN) $(NETWORK)
-$(PROGRAMS) $(TESTS):
+$(BUILD)/bench-client: $(call objects,tools/bench/client.cc tools/bench/answer.cc) \
+  $(BUILD)/obj/tools/loadgen/histogram.o $(LIBRARY)
+$(BUILD)/bench-disk-limit: $(call objects,tools/bench/disk_limit.cc) $(LIBRARY)
+$(PROGRAMS) $(TESTS) $(BENCHES):
 	@echo '  link $@'
 	@mkdir -p $(@D)
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
@@ -108,6 +112,8 @@ stop:                ## end what `make start` started
 
 graphs: all packages  ## measure every policy and ratio, draw the six graphs into GRAPHS
 	@tools/graphs $(BUILD)/imgcached $(BUILD)/loadgen $(BUILD)/results $(GRAPHS)
+bench: all $(BENCHES) packages  ## imgcached beside nginx, memcached, Redis and the disk
+	@tools/bench/run $(PROGRAMS) $(BENCHES) $(BUILD)
 bench-loadgen: all packages  ## the load generator beside wrk
 	@tools/bench-loadgen $(BUILD)/imgcached $(BUILD)/loadgen
 
