@@ -5,6 +5,9 @@
 // A location is never reused, so the pair (key, location) names one upload, and
 // "change it if it is still this one" needs no transaction. Each function is one
 // statement; its failures are those of Pool::execute().
+//
+// The statements about one key are virtual for tests that decide when each of them
+// is carried out.
 #pragma once
 
 #include <cstdint>
@@ -51,16 +54,18 @@ class ImageTable {
   static constexpr std::size_t batch_max = 500;  // of remove_batch()
 
   explicit ImageTable(Pool& pool) : pool_(pool) {}
+  virtual ~ImageTable() = default;
 
-  Task<Result<std::optional<ImageRow>>> find(std::string key, Read read = Read::committed);
+  virtual Task<Result<std::optional<ImageRow>>> find(std::string key,
+                                                     Read read = Read::committed);
   Task<Result<std::uint64_t>> count();
 
   // The three changes of one key. True: done. False: nothing done, because
   // there is a row for the key already, or none with that location any more.
-  Task<Result<bool>> insert_if_absent(ImageRow row);
+  virtual Task<Result<bool>> insert_if_absent(ImageRow row);
   // Everything but created_at becomes that of `row`.
-  Task<Result<bool>> replace_if(std::string key, std::string old_location, ImageRow row);
-  Task<Result<bool>> remove_if(std::string key, std::string location);
+  virtual Task<Result<bool>> replace_if(std::string key, std::string old_location, ImageRow row);
+  virtual Task<Result<bool>> remove_if(std::string key, std::string location);
 
   // The first `limit` images whose key begins with `prefix` and is greater than
   // `after`, in the order of the keys' bytes.

@@ -16,6 +16,8 @@
 // Durability::strict: finish() returns when file and name would survive a power
 // cut: fdatasync, rename, fsync of the directory. Durability::none leaves that
 // to the operating system.
+//
+// read() and remove() are virtual for tests that decide when each is carried out.
 #pragma once
 
 #include <cstdint>
@@ -124,6 +126,8 @@ class BlobStore {
   // Blocks, as the next two: for start-up. Creates the root and takes the lock.
   // Errors name the path; unavailable when another process owns the directory.
   static Result<BlobStore> open(net::Loop& loop, BlobStoreOptions options);
+  BlobStore(BlobStore&&) = default;
+  virtual ~BlobStore() = default;
   Result<bool> has_images() const;
   // Creates the directories, removes unfinished uploads of a former run. All
   // that writes wants it done.
@@ -132,10 +136,10 @@ class BlobStore {
   BlobWriter begin() { return BlobWriter(*this); }
 
   // Errors: not_found, storage_failed.
-  Task<Result<Blob>> read(std::string location);
+  virtual Task<Result<Blob>> read(std::string location);
   // Removes the files in one trip. One that is gone already is no error, one
   // that can't be removed does not keep the others.
-  Task<Result<void>> remove(std::vector<std::string> locations);
+  virtual Task<Result<void>> remove(std::vector<std::string> locations);
 
   // All locations there are, for the sweep at start.
   Task<Result<std::vector<std::string>>> locations();

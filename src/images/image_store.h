@@ -132,6 +132,8 @@ class ImageStore {
   BlobWriter begin_upload() { return blobs_.begin(); }
 
   const ImageStoreStats& stats() const { return stats_; }
+  // Whether something stayed open after a write, see above.
+  bool is_settling() const { return settling_; }
 
   // Ends the background work; what is not settled is left to recover().
   Task<void> close();

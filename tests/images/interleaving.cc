@@ -39,9 +39,9 @@ std::vector<Step> Schedule::parked() const {
   return steps;
 }
 
-void Schedule::widen(std::size_t actor, Footprint footprint) {
+void Schedule::change(std::size_t actor, Footprint footprint) {
   for (Parked& parked : parked_) {
-    if (parked.step.actor == actor) parked.step.footprint = parked.step.footprint | footprint;
+    if (parked.step.actor == actor) parked.step.footprint = footprint;
   }
 }
 

@@ -90,8 +90,8 @@ class Schedule {
   bool is_parked(std::size_t actor) const;
   // Sorted by actor.
   std::vector<Step> parked() const;
-  // The actor's step will touch more than was said.
-  void widen(std::size_t actor, Footprint footprint);
+  // The actor's step will touch something else than was said.
+  void change(std::size_t actor, Footprint footprint);
   // Lets a parked actor go on; returns when it waits for something again.
   void release(std::size_t actor);
 
