@@ -34,8 +34,13 @@ void Ledger::end(const Write& write) {
   if (entry->second.empty()) under_way_.erase(entry);
 }
 
+void Ledger::may_return(const Write& write) {
+  revenants_[write.key].push_back(static_cast<std::uint32_t>(write.version.number));
+}
+
 void Ledger::acknowledged(const Write& write, bool sent_twice) {
-  if (!sent_twice) end(write);
+  end(write);
+  if (sent_twice) may_return(write);
   Record& record = records_[write.key];
   record.floor = std::max(record.floor, static_cast<std::uint32_t>(write.oldest_under_way));
   if (!write.is_new) return;
@@ -51,6 +56,8 @@ void Ledger::refused(const Write& write) {
 }
 
 void Ledger::unknown(const Write& write) {
+  end(write);
+  may_return(write);
   if (write.is_new) free_.push_back(write.key);
 }
 
@@ -58,7 +65,12 @@ Ledger::Verdict Ledger::judge(std::uint64_t key, const Expectation& expected,
                               std::optional<Version> seen) const {
   if (!seen) return expected.floor > 0 ? Verdict::lost : Verdict::right;
   if (seen->run != run_) return expected.floor > 0 ? Verdict::stale : Verdict::right;
-  if (seen->number < expected.floor) return Verdict::stale;
+  if (seen->number < expected.floor) {
+    const auto found = revenants_.find(key);
+    const bool may_be = found != revenants_.end() && std::count(found->second.begin(),
+                                                                found->second.end(), seen->number);
+    return may_be ? Verdict::right : Verdict::stale;
+  }
   return seen->number > records_[key].issued ? Verdict::impossible : Verdict::right;
 }
 

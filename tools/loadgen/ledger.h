@@ -9,10 +9,10 @@
 // its end. Once it is acknowledged it has replaced those, so none of them may
 // come back; versions that were under way beside it may, for the store is free
 // to carry them out in any order. A write whose outcome is unknown (no answer,
-// or a 5xx) counts as under way for ever, since it may be carried out late. So
-// does one that was sent twice, for the one answer says nothing of the other
-// copy: it may come back later, whatever has replaced it meanwhile. Judged like
-// this, no correct store is ever accused.
+// or a 5xx) is no longer waited for, but may be carried out late, whatever has
+// replaced it meanwhile: its version, and no other, may be read at any time. So
+// it is with one that was sent twice, for the one answer says nothing of the
+// other copy. Judged like this, no correct store is ever accused.
 //
 // Nothing is said of keys that this run has not written: a run that does not
 // preload can't know what an earlier one left.
@@ -75,12 +75,15 @@ class Ledger {
   };
 
   void end(const Write& write);
+  void may_return(const Write& write);
 
   std::uint64_t run_;
   std::uint64_t keys_;
   std::vector<Record> records_;
   // Versions without an end, of the keys that have such; rarely more than one.
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> under_way_;
+  // Versions that may be read whatever the floor, of the keys that have such.
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> revenants_;
   // New keys that are not part of keys() yet: under way, to be tried again, or
   // waiting for one below them.
   std::vector<std::uint64_t> free_;
