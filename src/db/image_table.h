@@ -56,8 +56,7 @@ class ImageTable {
   explicit ImageTable(Pool& pool) : pool_(pool) {}
   virtual ~ImageTable() = default;
 
-  virtual Task<Result<std::optional<ImageRow>>> find(std::string key,
-                                                     Read read = Read::committed);
+  virtual Task<Result<std::optional<ImageRow>>> find(std::string key, Read read = Read::committed);
   Task<Result<std::uint64_t>> count();
 
   // The three changes of one key. True: done. False: nothing done, because

@@ -46,9 +46,8 @@ void Schedule::change(std::size_t actor, Footprint footprint) {
 }
 
 void Schedule::release(std::size_t actor) {
-  const auto found = std::find_if(parked_.begin(), parked_.end(), [&](const Parked& parked) {
-    return parked.step.actor == actor;
-  });
+  const auto found = std::find_if(parked_.begin(), parked_.end(),
+                                  [&](const Parked& parked) { return parked.step.actor == actor; });
   assert(found != parked_.end());
   const std::coroutine_handle<> waiter = found->waiter;
   parked_.erase(found);
@@ -161,8 +160,8 @@ bool Explorer::is_race(std::size_t first, std::size_t second) const {
   if (!taken(first).footprint.conflicts(taken(second).footprint)) return false;
   if (before_[second][actor] > first) return false;
   for (std::size_t between = first + 1; between < second; ++between) {
-    const bool is_chain = clocks_[between][actor] > first &&
-                          clocks_[second][nodes_[between].chosen] > between;
+    const bool is_chain =
+        clocks_[between][actor] > first && clocks_[second][nodes_[between].chosen] > between;
     if (is_chain) return false;
   }
   return true;
@@ -184,16 +183,16 @@ void Explorer::reverse(std::size_t first, std::size_t second) {
     const Actors actor = bit(nodes_[sequence[i]].chosen);
     if ((seen & actor) != 0) continue;
     seen |= actor;
-    const bool is_first = std::none_of(
-        sequence.begin(), sequence.begin() + static_cast<std::ptrdiff_t>(i), [&](std::size_t j) {
-          return clocks_[sequence[i]][nodes_[j].chosen] > j;
-        });
+    const bool is_first =
+        std::none_of(sequence.begin(), sequence.begin() + static_cast<std::ptrdiff_t>(i),
+                     [&](std::size_t j) { return clocks_[sequence[i]][nodes_[j].chosen] > j; });
     if (is_first) initials |= actor;
   }
   Node& node = nodes_[first];
   if ((initials & node.backtrack) != 0) return;
   const Actors wanted = initials & bit(nodes_[second].chosen);
-  node.backtrack |= wanted != 0 ? wanted : bit(static_cast<std::size_t>(std::countr_zero(initials)));
+  node.backtrack |=
+      wanted != 0 ? wanted : bit(static_cast<std::size_t>(std::countr_zero(initials)));
 }
 
 void Explorer::plan_reversals() {

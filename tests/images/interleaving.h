@@ -138,7 +138,9 @@ class Explorer {
   };
 
   static const Step* find(const std::vector<Step>& steps, std::size_t actor);
-  const Step& taken(std::size_t node) const { return *find(nodes_[node].enabled, nodes_[node].chosen); }
+  const Step& taken(std::size_t node) const {
+    return *find(nodes_[node].enabled, nodes_[node].chosen);
+  }
   Actors asleep_after(const Node& node) const;
   void order_steps();
   std::size_t parked_since(std::size_t node) const;

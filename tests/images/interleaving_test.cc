@@ -156,7 +156,8 @@ TEST_CASE("each of several readers comes before or after the writer") {
 // Neither the order of two steps of which one starts the other's actor can be turned
 // round, nor does anything follow a step that ends all.
 TEST_CASE("an actor begins when another one has started it, and may be ended") {
-  check_complete({{{writes(1), 2}, {writes(2)}}, {{writes(2)}, {reads(1)}}, {{writes(1)}, {reads(2)}}});
+  check_complete(
+      {{{writes(1), 2}, {writes(2)}}, {{writes(2)}, {reads(1)}}, {{writes(1)}, {reads(2)}}});
   check_complete({{{writes(1)}, {writes(2)}}, {{reads(2)}, {writes(1)}}, {{writes(3), {}, true}}});
 }
 
@@ -172,7 +173,9 @@ TEST_CASE("random programs: every class is completed, once") {
     const std::uint64_t steps_max = program.size() == 4 ? 2 : 4;
     for (auto& steps : program) {
       for (std::uint64_t count = 1 + random.below(steps_max); count > 0; --count) {
-        const auto objects = [&] { return static_cast<std::uint32_t>(random.below(8) & random.below(8)); };
+        const auto objects = [&] {
+          return static_cast<std::uint32_t>(random.below(8) & random.below(8));
+        };
         ToyStep step{{objects(), objects()}};
         steps.push_back(step);
       }
@@ -194,7 +197,8 @@ TEST_CASE("random programs: every class is completed, once") {
   CHECK(redundant < completed);
 }
 
-// --- Coroutines -----------------------------------------------------------------------------------
+// --- Coroutines
+// -----------------------------------------------------------------------------------
 
 Task<void> add_one(Schedule& schedule, std::size_t actor, int& counter) {
   Schedule::Park reading = schedule.step(actor, "read", reads(1));

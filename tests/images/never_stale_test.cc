@@ -54,12 +54,12 @@ enum class Operation {
   put_elsewhere,   // by another backend on the same tables, files and cache
   invalidate,      // at the cache, by hand, like the next five
   clear,
-  off_and_on,      // capacity 0, and back
+  off_and_on,  // capacity 0, and back
   change_policy,
-  evict,           // another key's put takes the whole capacity
-  restart,         // of the cache service: answers on their way are lost
-  outage,          // the same, and so are the calls on their way
-  kill,            // of the backend; another one takes its place and recovers
+  evict,    // another key's put takes the whole capacity
+  restart,  // of the cache service: answers on their way are lost
+  outage,   // the same, and so are the calls on their way
+  kill,     // of the backend; another one takes its place and recovers
 };
 
 const char* name_of(Operation operation) {
@@ -115,7 +115,7 @@ struct Outcome {
   std::optional<std::size_t> ended;
   bool is_dead = false;  // its process was killed: nobody got an answer
   bool is_acknowledged = false;
-  std::string text;      // of a read: what it brought; of others: an error or nothing
+  std::string text;  // of a read: what it brought; of others: an error or nothing
   // Of a read at random: what was acknowledged when it started.
   std::size_t floor = 0;
 };
@@ -198,8 +198,8 @@ class Theatre {
   Gate gate_;
   Seat outside_;  // what is no part of a backend
   std::vector<Outcome> outcomes_{preparer + 1};
-  std::map<std::string, std::string> images_;    // by etag
-  std::map<std::string, std::size_t> floors_;    // by key: the newest acknowledged version
+  std::map<std::string, std::string> images_;  // by etag
+  std::map<std::string, std::size_t> floors_;  // by key: the newest acknowledged version
   std::size_t images_made_ = 0;
   std::size_t step_ = 0;  // the number of the one that is being taken
   std::uint64_t completed_ = 0;
@@ -252,8 +252,7 @@ Task<void> Theatre::remove(std::size_t actor) {
 
 Task<void> Theatre::at_the_cache(std::size_t actor) {
   const Outcome what = outcomes_[actor];
-  const bool is_loss =
-      what.operation == Operation::restart || what.operation == Operation::outage;
+  const bool is_loss = what.operation == Operation::restart || what.operation == Operation::outage;
   const Footprint footprint = writing(object::cache | (is_loss ? object::wire : 0));
   const int parts = what.operation == Operation::off_and_on ? 2 : 1;
   for (int part = 0; part < parts; ++part) {
@@ -530,8 +529,7 @@ std::string Theatre::judge_end(const std::string& key) {
   if ((row.value() ? (**row).location : "") != location) return "the row is another one's";
   for (const Change& change : stage_.changes) {
     if (change.key != key || change.location.empty()) continue;
-    const bool exists =
-        std::filesystem::exists(scratch_.path() + "/images/" + change.location);
+    const bool exists = std::filesystem::exists(scratch_.path() + "/images/" + change.location);
     if (exists != (change.location == location)) return exists ? "an orphan" : "a file is lost";
   }
   return "";
@@ -544,21 +542,33 @@ void Theatre::wander(std::uint64_t seed, std::size_t count) {
   Random random(seed);
   const std::vector<std::string> keys{"cat", "dog", "cow"};
   reset();
-  for (const std::string& key : keys) {
-    static_cast<void>(bench_.run(main_->store.remove(key)));
-  }
+  for (const std::string& key : keys) { static_cast<void>(bench_.run(main_->store.remove(key))); }
   host_.service().clear();
   reset();
   stage_.loses_answers = true;
   stage_.is_stepping = true;
   // A second backend's files would be swept when the first recovers: one or the other.
   const Operation rarest = random.below(2) == 0 ? Operation::kill : Operation::put_elsewhere;
-  const std::vector<Operation> dice{
-      Operation::get,    Operation::get,         Operation::get,           Operation::get,
-      Operation::get,    Operation::get,         Operation::get,           Operation::put,
-      Operation::put,    Operation::put_unheard, Operation::put_unanswered, Operation::remove,
-      Operation::evict,  Operation::invalidate,  Operation::clear,         Operation::off_and_on,
-      Operation::outage, Operation::restart,     Operation::change_policy, rarest};
+  const std::vector<Operation> dice{Operation::get,
+                                    Operation::get,
+                                    Operation::get,
+                                    Operation::get,
+                                    Operation::get,
+                                    Operation::get,
+                                    Operation::get,
+                                    Operation::put,
+                                    Operation::put,
+                                    Operation::put_unheard,
+                                    Operation::put_unanswered,
+                                    Operation::remove,
+                                    Operation::evict,
+                                    Operation::invalidate,
+                                    Operation::clear,
+                                    Operation::off_and_on,
+                                    Operation::outage,
+                                    Operation::restart,
+                                    Operation::change_policy,
+                                    rarest};
   std::vector<bool> is_busy(operations_max);
   std::size_t begun = 0;
   while (true) {
@@ -573,8 +583,8 @@ void Theatre::wander(std::uint64_t seed, std::size_t count) {
     }
     const std::vector<Step> parked = stage_.schedule.parked();
     const auto free = std::find(is_busy.begin(), is_busy.end(), false);
-    const bool starts = begun < count && free != is_busy.end() &&
-                        (parked.empty() || random.below(6) == 0);
+    const bool starts =
+        begun < count && free != is_busy.end() && (parked.empty() || random.below(6) == 0);
     if (!starts && parked.empty()) break;
     if (starts) {
       const auto actor = static_cast<std::size_t>(free - is_busy.begin());

@@ -193,9 +193,8 @@ Task<Result<bool>> SteppedTable::insert_if_absent(db::ImageRow row) {
 Task<Result<bool>> SteppedTable::replace_if(std::string key, std::string old_location,
                                             db::ImageRow row) {
   Change made{stage_.caller(seat_), key, row.location, row.etag};
-  return change(
-      "row replace", std::move(made),
-      ImageTable::replace_if(std::move(key), std::move(old_location), std::move(row)));
+  return change("row replace", std::move(made),
+                ImageTable::replace_if(std::move(key), std::move(old_location), std::move(row)));
 }
 
 Task<Result<bool>> SteppedTable::remove_if(std::string key, std::string location) {
@@ -283,8 +282,7 @@ Task<Result<cache::Lookup>> SteppedCache::get(std::string key) {
   co_return found;
 }
 
-Task<Result<cache::PutOutcome>> SteppedCache::put(std::string key, Blob blob,
-                                                  std::uint64_t lease) {
+Task<Result<cache::PutOutcome>> SteppedCache::put(std::string key, Blob blob, std::uint64_t lease) {
   Call call{stage_.caller(seat_), writing(seat_.flights)};
   Result<cache::PutOutcome> outcome = lost();
   const bool arrives = co_await send(call, "cache put");

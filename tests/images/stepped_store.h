@@ -154,9 +154,9 @@ class Stage {
   void reset();
 
   Schedule schedule;
-  bool is_stepping = false;      // else nothing parks
-  bool loses_answers = false;    // a restart may come
-  bool is_mortal = false;        // a kill may come
+  bool is_stepping = false;    // else nothing parks
+  bool loses_answers = false;  // a restart may come
+  bool is_mortal = false;      // a kill may come
   std::vector<Change> changes;
   std::array<Delivery, actors_max> deliveries{};
 

@@ -67,8 +67,8 @@ Ledger::Verdict Ledger::judge(std::uint64_t key, const Expectation& expected,
   if (seen->run != run_) return expected.floor > 0 ? Verdict::stale : Verdict::right;
   if (seen->number < expected.floor) {
     const auto found = revenants_.find(key);
-    const bool may_be = found != revenants_.end() && std::count(found->second.begin(),
-                                                                found->second.end(), seen->number);
+    const bool may_be = found != revenants_.end() &&
+                        std::count(found->second.begin(), found->second.end(), seen->number);
     return may_be ? Verdict::right : Verdict::stale;
   }
   return seen->number > records_[key].issued ? Verdict::impossible : Verdict::right;
