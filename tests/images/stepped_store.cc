@@ -128,13 +128,13 @@ std::size_t Stage::caller(const Seat& seat) const {
 Task<bool> Stage::pause(Seat& seat, std::size_t actor, std::string name, Footprint footprint) {
   if (seat.is_dead) co_return false;
   if (!is_stepping) co_return true;
-  Schedule::Park park =
-      schedule.step(actor, titles[actor] + ": " + name, needing_process(footprint));
+  Schedule::Park park = schedule.step(actor, titles[actor] + ": " + name, effective(footprint));
   co_await park;
   co_return !seat.is_dead;
 }
 
-Footprint Stage::needing_process(Footprint footprint) const {
+Footprint Stage::effective(Footprint footprint) const {
+  if (is_distrustful) return writing(~0u);
   if (is_mortal) footprint.reads |= object::process;
   return footprint;
 }
@@ -154,7 +154,7 @@ void Stage::lose_answers(bool calls_too) {
   for (Call* call : calls_) {
     if (!call->is_carried_out && !calls_too) continue;
     call->is_lost = true;
-    schedule.change(call->actor, needing_process(call->if_lost));
+    schedule.change(call->actor, effective(call->if_lost));
   }
 }
 

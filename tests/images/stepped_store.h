@@ -154,9 +154,10 @@ class Stage {
   void reset();
 
   Schedule schedule;
-  bool is_stepping = false;    // else nothing parks
-  bool loses_answers = false;  // a restart may come
-  bool is_mortal = false;      // a kill may come
+  bool is_stepping = false;     // else nothing parks
+  bool loses_answers = false;   // a restart may come
+  bool is_distrustful = false;  // every step is taken to conflict with every other
+  bool is_mortal = false;       // a kill may come
   std::vector<Change> changes;
   std::array<Delivery, actors_max> deliveries{};
 
@@ -183,7 +184,8 @@ class Stage {
   // Parks, if this is stepped. False: the process has died meanwhile.
   Task<bool> pause(Seat& seat, std::size_t actor, std::string name, Footprint footprint);
 
-  Footprint needing_process(Footprint footprint) const;
+  // What it is taken for in this execution.
+  Footprint effective(Footprint footprint) const;
   Footprint file(const std::string& location);  // as an object, to read
   std::vector<std::string> locations() const;   // of all files seen
 
