@@ -391,6 +391,7 @@ void Theatre::reset() {
   images_made_ = 0;
   step_ = 0;
   outcomes_.assign(preparer + 1, Outcome());
+  main_->seat.settler = settlers[0];  // whatever was killed before
   stage_.titles[main_->seat.settler] = "settler";
   stage_.titles[other_->seat.settler] = "other settler";
   const cache::Configuration usual{CacheHost::capacity_bytes, cache::Replacement::lru};
@@ -666,12 +667,12 @@ bool explores_all() {
   return text && std::string_view(text) == "all";
 }
 
-void tell(const char* transport, const Theatre& theatre) {
-  MESSAGE(transport, ": ", theatre.completed(), " executions, ", theatre.redundant(),
-          " redundant, ", theatre.steps(), " steps");
+void tell(const std::string& what, const Theatre& theatre) {
+  MESSAGE(what, ": ", theatre.completed(), " executions, ", theatre.redundant(), " redundant, ",
+          theatre.steps(), " steps");
 }
 
-void explore_everything(Transport transport, const char* name) {
+void explore_everything(Transport transport, const std::string& name) {
   const Silence silence;
   Theatre theatre(transport);
   for (const Operations& operations : pairs()) {
@@ -712,15 +713,14 @@ TEST_CASE("steps that are said not to conflict do not: without footprints, nothi
   for (const Operations& operations :
        {Operations{Operation::get, Operation::put}, Operations{Operation::get, Operation::remove},
         Operations{Operation::get, Operation::put_elsewhere}}) {
-    CAPTURE(name_of(operations[1]));
     theatre.explore(Initial::stored, operations);
     const std::set<std::string> reduced = theatre.take_endings();
     const std::uint64_t before = theatre.completed();
     theatre.distrust_footprints(true);
     theatre.explore(Initial::stored, operations);
     theatre.distrust_footprints(false);
-    MESSAGE(name_of(operations[1]), ": all ", theatre.completed() - before, " interleavings, ",
-            reduced.size(), " endings");
+    MESSAGE(std::string(name_of(operations[1])), ": all ", theatre.completed() - before,
+            " interleavings, ", reduced.size(), " endings");
     CHECK(theatre.take_endings() == reduced);
   }
 }
