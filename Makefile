@@ -42,6 +42,7 @@ NETWORK    := $(call objects,$(patsubst %,src/%/*.cc,base net http)) $(BUILD)/ob
 
 PROGRAMS   := $(BUILD)/imgcached $(BUILD)/loadgen
 TESTS      := $(BUILD)/tests/unit $(BUILD)/tests/e2e
+FAULTS     := $(BUILD)/tests/libfaults.so
 
 .PHONY: all tests run start stop graphs bench bench-loadgen test test-browser lint layers format clean help packages force
 .DELETE_ON_ERROR:
@@ -60,7 +61,7 @@ packages:
 
 # --- Build ---------------------------------------------------------------------------------------
 all: $(PROGRAMS)             ## build build/imgcached and build/loadgen (the default)
-tests: $(PROGRAMS) $(TESTS)  ## build the tests without running them
+tests: $(PROGRAMS) $(TESTS) $(FAULTS)  ## build the tests without running them
 
 $(BUILD)/imgcached: $(PROGRAM) $(LIBRARY)
 $(BUILD)/tests/unit: $(TEST_MAIN) $(UNIT) $(LOADGEN) $(LIBRARY)
@@ -77,6 +78,13 @@ $(PROGRAMS) $(TESTS) $(BENCHES):
 $(call objects,src/backend_node.cc tests/e2e/fixture.cc tests/e2e/fixture_test.cc \
   tools/loadgen/plot.cc): \
   CPPFLAGS += $(SOURCE_DIRECTORY)
+
+# To be preloaded into the program, whatever that is built with; so without a sanitizer itself.
+$(FAULTS): $(BUILD)/obj/tests/faults/fault_points.o
+	@echo '  link $@'
+	@mkdir -p $(@D)
+	@$(CXX) -shared -o $@ $^
+$(BUILD)/obj/tests/faults/fault_points.o: OPTIMIZE := -O2 -fPIC
 
 # Results name the sources they were measured with. The file changes when the name does, and with
 # it one object.

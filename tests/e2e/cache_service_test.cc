@@ -353,7 +353,7 @@ DEPLOYED_TEST_CASE("cache: refresh takes the newest row, and keeps what it can w
 }
 
 DEPLOYED_TEST_CASE("cache: an image that can never fit is a 413 and evicts nothing") {
-  Deployment it(Where::kind, 4u << 20);
+  Deployment it(Where::kind, {.image_bytes_max = 4u << 20});
   refresh(it, 1, "Least Recently Used");
   put(it, "small", png(500, 11));
   const Reply reply =

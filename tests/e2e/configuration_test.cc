@@ -79,7 +79,7 @@ DEPLOYED_TEST_CASE("bug: capacity 0 is refused") {
 }
 
 DEPLOYED_TEST_CASE("bug: an image larger than the cache is not served") {
-  Deployment it(Where::kind, large_images);
+  Deployment it(Where::kind, {.image_bytes_max = large_images});
   it.configure("1");
   const std::string image = png(3'000'000, 3);
   it.upload("small", png(1000, 4));

@@ -12,25 +12,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> flags(std::size_t image_bytes_max) {
-  return {"--max-upload", std::to_string(image_bytes_max), "--durability", "none"};
+std::vector<std::string> flags(const Deployment::Options& options) {
+  return {"--max-upload", std::to_string(options.image_bytes_max), "--durability",
+          options.durability};
 }
 
-std::unique_ptr<Server> start_cache(Deployment::Kind kind, std::size_t image_bytes_max) {
+std::unique_ptr<Server> start_cache(Deployment::Kind kind, const Deployment::Options& wanted) {
   Server::Options options;
-  if (kind == Deployment::Kind::two_processes) options.role = Server::Role::cache;
-  options.flags = flags(image_bytes_max);
+  options.flags = flags(wanted);
+  if (kind == Deployment::Kind::two_processes) {
+    options.role = Server::Role::cache;
+  } else {
+    options.launcher = wanted.launcher;
+  }
   return std::make_unique<Server>(options);
 }
 
 std::unique_ptr<Server> start_backend(Deployment::Kind kind, const Server& cache,
-                                      std::size_t image_bytes_max) {
+                                      const Deployment::Options& wanted) {
   if (kind == Deployment::Kind::one_process) return nullptr;
   Server::Options options;
   options.role = Server::Role::backend;
-  options.flags = flags(image_bytes_max);
+  options.flags = flags(wanted);
   options.cache_url = cache.cache_url();
   options.database = cache.database();
+  options.launcher = wanted.launcher;
   return std::make_unique<Server>(options);
 }
 
@@ -39,12 +45,12 @@ std::array<Deployment*, 2> shared_deployments{};
 
 }  // namespace
 
-Deployment::Deployment(Kind kind, std::size_t image_bytes_max)
-    : Deployment(start_cache(kind, image_bytes_max), kind, image_bytes_max) {}
+Deployment::Deployment(Kind kind, const Options& options)
+    : Deployment(start_cache(kind, options), kind, options) {}
 
-Deployment::Deployment(std::unique_ptr<Server> cache_server, Kind kind, std::size_t image_bytes_max)
+Deployment::Deployment(std::unique_ptr<Server> cache_server, Kind kind, const Options& options)
     : backend(0), cache(cache_server->cache_port()), cache_server_(std::move(cache_server)) {
-  backend_server_ = start_backend(kind, *cache_server_, image_bytes_max);
+  backend_server_ = start_backend(kind, *cache_server_, options);
   backend = HttpPeer(backend_server().backend_port());
 }
 

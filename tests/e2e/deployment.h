@@ -37,7 +37,14 @@ class Deployment {
   // before they are whole.
   static constexpr std::size_t upload_bytes_max = 300 * 1024;
 
-  explicit Deployment(Kind kind, std::size_t image_bytes_max = upload_bytes_max);
+  struct Options {
+    std::size_t image_bytes_max = upload_bytes_max;
+    std::string durability = "none";
+    std::vector<std::string> launcher = {};  // of the backend's process
+  };
+
+  explicit Deployment(Kind kind) : Deployment(kind, Options()) {}
+  Deployment(Kind kind, const Options& options);
 
   static Deployment& shared(Kind kind);
   // Ends the shared ones, which checks that they drain cleanly. Without it they
@@ -70,7 +77,7 @@ class Deployment {
   Database::Rows query(const std::string& sql);
 
  private:
-  Deployment(std::unique_ptr<Server> cache_server, Kind kind, std::size_t image_bytes_max);
+  Deployment(std::unique_ptr<Server> cache_server, Kind kind, const Options& options);
 
   std::unique_ptr<Server> cache_server_;  // both services in one process
   std::unique_ptr<Server> backend_server_;

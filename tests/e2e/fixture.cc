@@ -279,40 +279,38 @@ Server::Server(Options options) : options_(std::move(options)) {
   start();
 }
 
-Server::~Server() {
-  if (!process_) return;
-  const int status = terminate();
-  CHECK_MESSAGE(status == 0, "imgcached did not drain cleanly; its log:\n" << log());
-}
+Server::~Server() { end(); }
 
-void Server::start() {
-  std::vector<std::string> command{program_path(),
-                                   "--listen",
-                                   fmt::format("127.0.0.1:{}", backend_port_),
-                                   "--cache-listen",
-                                   fmt::format("127.0.0.1:{}", cache_port_),
-                                   "--images",
-                                   images_directory(),
-                                   "--db-socket",
-                                   options_.server->socket(),
-                                   "--db-user",
-                                   "root",
-                                   "--db-name",
-                                   options_.database};
+std::vector<std::string> Server::command() const {
+  std::vector<std::string> command = options_.launcher;
+  command.insert(
+      command.end(),
+      {program_path(), "--listen", fmt::format("127.0.0.1:{}", backend_port_), "--cache-listen",
+       fmt::format("127.0.0.1:{}", cache_port_), "--images", images_directory(), "--db-socket",
+       options_.server->socket(), "--db-user", "root", "--db-name", options_.database});
   if (options_.role == Role::backend) command.insert(command.end(), {"--role", "backend"});
   if (options_.role == Role::cache) command.insert(command.end(), {"--role", "cache"});
   if (!options_.cache_url.empty())
     command.insert(command.end(), {"--cache-url", options_.cache_url});
   command.insert(command.end(), options_.flags.begin(), options_.flags.end());
+  return command;
+}
 
-  process_ = std::make_unique<Process>(command, log_path());
+bool Server::try_start() {
+  process_ = std::make_unique<Process>(command(), log_path());
   const std::optional<std::string> ready = process_->read_line();
   if (!ready || !ready->starts_with("imgcached ready")) {
     process_.reset();
-    fail(fmt::format("{}\ndid not get ready; its log:\n{}", fmt::join(command, " "), log()));
+    return false;
   }
   backend_port_ = port_in(*ready, "backend");
   cache_port_ = port_in(*ready, "cache");
+  return true;
+}
+
+void Server::start() {
+  if (try_start()) return;
+  fail(fmt::format("{}\ndid not get ready; its log:\n{}", fmt::join(command(), " "), log()));
 }
 
 std::string Server::log() const { return contents(log_path()); }
@@ -330,12 +328,20 @@ void Server::kill9() {
   process_.reset();
 }
 
+void Server::end() {
+  if (!process_) return;
+  const int status = terminate();
+  CHECK_MESSAGE(status == 0, "imgcached did not drain cleanly; its log:\n" << log());
+}
+
 void Server::restart() {
-  if (process_) {
-    const int status = terminate();
-    CHECK_MESSAGE(status == 0, "imgcached did not drain cleanly; its log:\n" << log());
-  }
+  end();
   start();
+}
+
+bool Server::try_restart() {
+  end();
+  return try_start();
 }
 
 // build/tests/e2e stands beside build/imgcached's directory.

@@ -115,10 +115,11 @@ class Server {
 
   struct Options {
     Role role = Role::combined;
-    std::vector<std::string> flags = {};  // in addition
-    std::string cache_url = {};           // Role::backend needs it
-    std::string database = {};            // empty: a fresh one; two roles share one
-    Database* server = nullptr;           // null: the shared one
+    std::vector<std::string> flags = {};     // in addition
+    std::string cache_url = {};              // Role::backend needs it
+    std::string database = {};               // empty: a fresh one; two roles share one
+    Database* server = nullptr;              // null: the shared one
+    std::vector<std::string> launcher = {};  // a command that becomes the program: {"env", ...}
   };
 
   // Returns when it is ready.
@@ -145,9 +146,14 @@ class Server {
   // Starts it again, after ending it by terminate() if it runs, on the same
   // database, images and ports.
   void restart();
+  // The same; false when it ended before it was ready.
+  bool try_restart();
 
  private:
   void start();
+  bool try_start();
+  void end();
+  std::vector<std::string> command() const;
 
   ScratchDirectory directory_;
   Options options_;

@@ -138,7 +138,7 @@ DEPLOYED_TEST_CASE("pages: an image that can't be shown is linked to, and the pa
     CHECK(page.body_has("browsers do not show image/tiff"));
     CHECK(page.body_has("href=\"/images/scan\""));
   }
-  Deployment roomy(Where::kind, 32u << 20);
+  Deployment roomy(Where::kind, {.image_bytes_max = 32u << 20});
   roomy.upload("poster", png(21u << 20, 1));
   const Reply page = roomy.backend.get("/image?key_value=poster");
   CHECK(page.body_has("over 20.0 MB it is too large"));

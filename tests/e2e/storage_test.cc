@@ -11,49 +11,16 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <vector>
 
 #include "tests/e2e/fixture.h"
 #include "tests/e2e/http_peer.h"
+#include "tests/e2e/store_checks.h"
 #include "tests/e2e/test_images.h"
 
 namespace imgcached::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Images and unfinished uploads; what lies beside their directories is neither.
-std::vector<std::string> files_of(const Server& server) {
-  std::vector<std::string> files;
-  fs::recursive_directory_iterator entry(server.images_directory());
-  for (; entry != fs::recursive_directory_iterator(); ++entry) {
-    if (entry->is_regular_file() && entry.depth() > 0) files.push_back(entry->path());
-  }
-  return files;
-}
-
-// How much the log has grown since, as text.
-class LogSince {
- public:
-  explicit LogSince(const Server& server) : server_(server), begin_(server.log().size()) {}
-  bool has(std::string_view text) const {
-    return server_.log().find(text, begin_) != std::string::npos;
-  }
-
- private:
-  const Server& server_;
-  std::size_t begin_;
-};
-
-int put(HttpPeer& peer, const std::string& key, const std::string& image) {
-  return peer.request("PUT", "/images/" + key, {}, image).status;
-}
-
-void check_image(HttpPeer& peer, const std::string& key, const std::string& image) {
-  const Reply reply = peer.get("/images/" + key);
-  CHECK(reply.status == 200);
-  CHECK((reply.body == image));
-}
 
 // A file system of its own for the images of a server.
 class SmallDisk {
@@ -192,18 +159,24 @@ TEST_CASE("an image whose file was damaged or lost is a 500 until it is uploaded
   Server server;
   HttpPeer peer(server.backend_port());
   CHECK(put(peer, "cat", png(5'000, 1)) == 201);
-  const std::string path = files_of(server).at(0);
+  const std::string location = *files_of(server).begin();
+  const std::string path = server.images_directory() + "/" + location;
   const LogSince log(server);
   SUBCASE("damaged") {
     std::ofstream(path, std::ios::binary | std::ios::in).seekp(2'000) << "damage";
     check_data_lost(peer, "is damaged");
-    CHECK(log.has("image_file_damaged key=\"cat\""));
+    CHECK(log.has("image_file_damaged key=\"cat\" location=" + location));
+  }
+  SUBCASE("lost while the server runs") {
+    fs::remove(path);
+    check_data_lost(peer, "is missing");
+    CHECK(log.has("image_file_missing key=\"cat\" location=" + location));
   }
   SUBCASE("lost, as the server says when it starts") {
     fs::remove(path);
     server.restart();
     peer.disconnect();
-    CHECK(log.has("image_file_missing key=\"cat\""));
+    CHECK(log.has("image_file_missing key=\"cat\" location=" + location));
     CHECK(log.has("files_missing=1"));
     check_data_lost(peer, "is missing");
   }

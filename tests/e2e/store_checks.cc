@@ -1,0 +1,92 @@
+#include "tests/e2e/store_checks.h"
+
+#include <doctest/doctest.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <vector>
+
+#include "base/blob.h"
+#include "tests/e2e/deployment.h"
+
+namespace imgcached::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string without(const std::set<std::string>& some, const std::set<std::string>& others) {
+  std::vector<std::string> left;
+  std::set_difference(some.begin(), some.end(), others.begin(), others.end(),
+                      std::back_inserter(left));
+  return fmt::format("{}", fmt::join(left, " "));
+}
+
+}  // namespace
+
+std::set<std::string> files_of(const Server& server) {
+  std::set<std::string> files;
+  const std::string root = server.images_directory();
+  fs::recursive_directory_iterator entry(root);
+  for (; entry != fs::recursive_directory_iterator(); ++entry) {
+    if (entry->is_regular_file() && entry.depth() > 0) files.insert(fs::relative(*entry, root));
+  }
+  return files;
+}
+
+void check_files_match_rows(const Server& server) {
+  std::set<std::string> locations;
+  for (const auto& row :
+       Database::shared().query("SELECT location FROM images", server.database())) {
+    locations.insert(row.at(0));
+  }
+  const std::set<std::string> files = files_of(server);
+  const std::string orphans = without(files, locations);
+  const std::string dangling = without(locations, files);
+  CHECK_MESSAGE(orphans.empty(), "orphans: " << orphans);
+  CHECK_MESSAGE(dangling.empty(), "dangling: " << dangling);
+}
+
+std::size_t check_rows_are_served(const Server& server, HttpPeer& backend) {
+  const Database::Rows rows =
+      Database::shared().query("SELECT `key`, etag FROM images", server.database());
+  for (const auto& row : rows) {
+    CAPTURE(row.at(0));
+    const Reply reply = backend.get(path_of("/images/", row.at(0)));
+    CHECK(reply.status == 200);
+    CHECK(digest_of(reply.body).hex() == row.at(1));
+  }
+  return rows.size();
+}
+
+std::optional<ExpectedImage::Bytes> ExpectedImage::match(const std::string* present) const {
+  const auto is = [&](const Bytes& bytes) {
+    return present ? bytes && *bytes == *present : !bytes;
+  };
+  if (is(acknowledged)) return acknowledged;
+  if (attempted && is(*attempted)) return *attempted;
+  return std::nullopt;
+}
+
+void check_and_settle(HttpPeer& backend, const std::string& key, ExpectedImage& expected) {
+  CAPTURE(key);
+  const Reply reply = backend.get(path_of("/images/", key));
+  CAPTURE(reply.status);
+  CHECK((reply.status == 200 || reply.status == 404));
+  const auto present = expected.match(reply.status == 200 ? &reply.body : nullptr);
+  CHECK_MESSAGE(present.has_value(), "neither the old image nor the new one");
+  if (present) expected.settle(*present);
+}
+
+int put(HttpPeer& backend, const std::string& key, const std::string& image) {
+  return backend.request("PUT", path_of("/images/", key), {}, image).status;
+}
+
+void check_image(HttpPeer& backend, const std::string& key, const std::string& image) {
+  const Reply reply = backend.get(path_of("/images/", key));
+  CHECK(reply.status == 200);
+  CHECK((reply.body == image));
+}
+
+}  // namespace imgcached::e2e
