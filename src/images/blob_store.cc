@@ -16,10 +16,15 @@ constexpr std::string_view unfinished_directory = "tmp";
 constexpr std::string_view identity_name = "identity";
 constexpr std::size_t identity_bytes_max = 64;
 constexpr int fan_out = 256;
+constexpr std::size_t probe_bytes = 4096;  // a block: none is left on a full disk
 
 std::string fan_out_name(int index) {
   static constexpr char digits[] = "0123456789abcdef";
   return {digits[index >> 4], digits[index & 15]};
+}
+
+std::string unfinished_location(const std::string& name) {
+  return std::string(unfinished_directory) + "/" + name;
 }
 
 // What the system said about a file is for the log; the client learns that and
@@ -100,14 +105,10 @@ Result<void> BlobWriter::make_durable(const std::string& location) {
   const bool strict = store_->options_.durability == Durability::strict;
   Result<void> done = write_buffer();
   if (done && strict) done = file_->sync();
-  if (file_) file_->close();
+  if (done) done = file_->close();
   const std::string final_path = store_->path(location);
   if (done) done = net::rename_file(unfinished_path(), final_path);
-  if (done && strict) {
-    done = net::sync_directory(final_path.substr(0, final_path.rfind('/')));
-    // The name may or may not survive a power cut; so nobody may rely on it.
-    if (!done) static_cast<void>(net::remove_file(final_path));
-  }
+  if (done && strict) done = net::sync_directory(final_path.substr(0, final_path.rfind('/')));
   return done;
 }
 
@@ -128,6 +129,9 @@ Task<Result<BlobWriter::Finished>> BlobWriter::finish() {
   Result<void> durable = co_await net::offload(*store_->loop_, job);
   if (!durable) {
     co_await discard();
+    // It may have got its name all the same, one that may not survive a power cut.
+    Result<void> removed = co_await store_->remove_one(location);
+    if (!removed) log::warning("file_left_behind reason=\"{}\"", removed.error().message);
     co_return for_client(durable.error());
   }
   settled_ = true;
@@ -139,16 +143,16 @@ Task<void> BlobWriter::discard() {
   settled_ = true;
   if (!file_) co_return;
   auto job = [this] {
-    file_->close();
+    static_cast<void>(file_->close());
     return net::remove_file(unfinished_path());
   };
   Result<void> removed = co_await net::offload(*store_->loop_, job);
-  if (!removed) log::warning("unfinished_upload_left reason=\"{}\"", removed.error().message);
+  if (removed) co_return;
+  log::warning("unfinished_upload_left reason=\"{}\"", removed.error().message);
+  store_->leave_behind(unfinished_location(name_));
 }
 
-std::string BlobWriter::unfinished_path() const {
-  return store_->path(std::string(unfinished_directory) + "/" + name_);
-}
+std::string BlobWriter::unfinished_path() const { return store_->path(unfinished_location(name_)); }
 
 // --- BlobStore ----------------------------------------------------------------------------------
 
@@ -164,6 +168,17 @@ Result<void> NewPaths::make_directory(const std::string& path) {
   Result<void> made = net::make_directory(path);
   if (made && is_new) add(path);
   return made;
+}
+
+Result<void> NewPaths::sync() const {
+  for (const std::string& path : paths_) {
+    const std::size_t slash = path.rfind('/');
+    std::string parent = path.substr(0, slash == std::string::npos ? 0 : slash + 1);
+    if (parent.empty()) parent = ".";
+    Result<void> synced = net::sync_directory(parent);
+    if (!synced) return synced;
+  }
+  return {};
 }
 
 BlobStore::BlobStore(net::Loop& loop, BlobStoreOptions options, NewPaths made, net::File lock)
@@ -196,9 +211,12 @@ Result<BlobStore> BlobStore::open(net::Loop& loop, BlobStoreOptions options) {
 }
 
 Result<void> BlobStore::prepare() {
+  // A store whose own directory a power cut takes is lost, however durable what
+  // is in it.
+  Result<void> made = made_.sync();
   made_.keep();
   const std::string unfinished = path(unfinished_directory);
-  Result<void> made = net::make_directory(unfinished);
+  if (made) made = net::make_directory(unfinished);
   for (int i = 0; made && i < fan_out; ++i) made = net::make_directory(path(fan_out_name(i)));
   if (made) made = net::sync_directory(options_.root);
   if (!made) return made;
@@ -232,16 +250,32 @@ Task<Result<Blob>> BlobStore::read(std::string location) {
 }
 
 Task<Result<void>> BlobStore::remove(std::vector<std::string> locations) {
-  auto job = [this, &locations] {
+  locations.insert(locations.end(), left_behind_.begin(), left_behind_.end());
+  left_behind_.clear();
+  std::vector<std::string> left;
+  auto job = [this, &locations, &left] {
     Result<void> result;
     for (const std::string& location : locations) {
       Result<void> removed = net::remove_file(path(location));
-      if (!removed) result = std::move(removed);
+      if (removed) continue;
+      left.push_back(location);
+      result = std::move(removed);
     }
     return result;
   };
   Result<void> removed = co_await net::offload(*loop_, job);
+  for (std::string& location : left) leave_behind(std::move(location));
   co_return removed;
+}
+
+Task<Result<void>> BlobStore::remove_one(std::string location) {
+  std::vector<std::string> locations;
+  locations.push_back(std::move(location));
+  return remove(std::move(locations));
+}
+
+void BlobStore::leave_behind(std::string location) {
+  if (left_behind_.size() < left_behind_max) left_behind_.push_back(std::move(location));
 }
 
 Task<Result<std::vector<std::string>>> BlobStore::locations() {
@@ -287,12 +321,13 @@ Task<Result<std::optional<std::string>>> BlobStore::identity() {
 }
 
 Task<Result<void>> BlobStore::set_identity(std::string identity) {
-  const std::string unfinished = path(std::string(unfinished_directory) + "/" + new_name());
+  const std::string unfinished = path(unfinished_location(new_name()));
   auto job = [&]() -> Result<void> {
     Result<net::File> file = net::File::create(unfinished);
     if (!file) return std::move(file).error();
     Result<void> done = file->write(identity);
     if (done) done = file->sync();
+    if (done) done = file->close();
     if (done) done = net::rename_file(unfinished, path(identity_name));
     if (done) done = net::sync_directory(options_.root);
     return done;
@@ -302,13 +337,18 @@ Task<Result<void>> BlobStore::set_identity(std::string identity) {
 }
 
 Task<Result<void>> BlobStore::probe() {
-  const std::string file = path(std::string(unfinished_directory) + "/" + new_name());
-  auto job = [&file]() -> Result<void> {
+  const std::string location = unfinished_location(new_name());
+  const std::string file = path(location);
+  auto job = [this, &file]() -> Result<void> {
     Result<net::File> created = net::File::create(file);
     if (!created) return std::move(created).error();
-    return net::remove_file(file);
+    Result<void> done = created->write(std::string(probe_bytes, '\0'));
+    if (done && options_.durability == Durability::strict) done = created->sync();
+    Result<void> removed = net::remove_file(file);
+    return done ? removed : done;
   };
   Result<void> probed = co_await net::offload(*loop_, job);
+  if (!probed) leave_behind(location);
   co_return probed;
 }
 

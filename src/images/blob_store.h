@@ -112,6 +112,8 @@ class NewPaths {
   // Makes the directory unless it is there.
   Result<void> make_directory(const std::string& path);
   void add(std::string path) { paths_.push_back(std::move(path)); }
+  // Makes them survive a power cut, each in the directory that it is in.
+  Result<void> sync() const;
   void keep() { paths_.clear(); }
 
  private:
@@ -122,6 +124,7 @@ class BlobStore {
  public:
   // No stored image is larger, whatever limit it was uploaded under.
   static constexpr std::size_t read_bytes_max = std::size_t{1} << 30;
+  static constexpr std::size_t left_behind_max = 1000;  // beyond: left to the sweep at start
 
   // Blocks, as the next two: for start-up. Creates the root and takes the lock.
   // Errors name the path; unavailable when another process owns the directory.
@@ -138,7 +141,8 @@ class BlobStore {
   // Errors: not_found, storage_failed.
   virtual Task<Result<Blob>> read(std::string location);
   // Removes the files in one trip. One that is gone already is no error, one
-  // that can't be removed does not keep the others.
+  // that can't be removed does not keep the others, and is tried again with the
+  // next ones. (After a crash, the sweep at start finds it.)
   virtual Task<Result<void>> remove(std::vector<std::string> locations);
 
   // All locations there are, for the sweep at start.
@@ -150,7 +154,7 @@ class BlobStore {
   // 32 hexadecimal digits that nothing else is named by.
   std::string new_name();
 
-  // Whether something could be written now, for /readyz.
+  // Whether something could be written now, as durably as an upload, for /readyz.
   Task<Result<void>> probe();
 
  private:
@@ -158,12 +162,15 @@ class BlobStore {
   BlobStore(net::Loop& loop, BlobStoreOptions options, NewPaths made, net::File lock);
   std::string path(std::string_view location) const;
   Result<std::vector<std::string>> list_shard(int index) const;
+  Task<Result<void>> remove_one(std::string location);
+  void leave_behind(std::string location);
 
   net::Loop* loop_;
   BlobStoreOptions options_;
   net::File lock_;
   NewPaths made_;  // goes before the lock does
   Random names_;
+  std::vector<std::string> left_behind_;  // files that should be gone, and could not be removed
 };
 
 }  // namespace imgcached::images

@@ -125,7 +125,12 @@ Task<Result<Blob>> ImageStore::read_stored(std::string key) {
       log::error("image_file_damaged key=\"{}\" location={}", key, found.location);
       co_return Error{Errc::data_lost, "the file of this image is damaged; upload it again"};
     }
-    if (blob || blob.error().code != Errc::not_found) co_return blob;
+    if (blob) co_return blob;
+    if (blob.error().code != Errc::not_found) {
+      log::error("image_file_unreadable key=\"{}\" location={} reason=\"{}\"", key, found.location,
+                 to_string(blob.error().code));
+      co_return blob;
+    }
     missing_location = found.location;
   }
   co_return too_contended();
@@ -274,7 +279,7 @@ Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
   co_return result;
 }
 
-// A file that can't be removed costs space until the next start, nothing else.
+// A file that can't be removed costs space until it can be, nothing else.
 Task<void> ImageStore::remove_files(std::vector<std::string> locations) {
   Result<void> removed = co_await blobs_.remove(std::move(locations));
   if (!removed) log::warning("file_left_behind reason=\"{}\"", removed.error().message);

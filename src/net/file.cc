@@ -54,8 +54,11 @@ Result<void> File::sync() {
   return {};
 }
 
-void File::close() {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+// A descriptor is gone even if a signal interrupted that.
+Result<void> File::close() {
+  if (fd_ < 0) return {};
+  if (::close(std::exchange(fd_, -1)) < 0 && errno != EINTR) return system_error("close", path_);
+  return {};
 }
 
 Result<Blob> read_file(const std::string& path, std::size_t bytes_max) {

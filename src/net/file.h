@@ -31,14 +31,16 @@ class File {
     std::swap(path_, other.path_);
     return *this;
   }
-  ~File() { close(); }
+  ~File() { static_cast<void>(close()); }
 
   // Appends all of `bytes`.
   Result<void> write(std::string_view bytes);
   // Returns when what was written would survive a power cut (fdatasync; the
   // name needs sync_directory as well).
   Result<void> sync();
-  void close();
+  // Closes it, once, whatever the result. An error means that what was written
+  // may be lost: some file systems tell of that only now.
+  Result<void> close();
 
  private:
   File(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
