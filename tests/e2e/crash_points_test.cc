@@ -123,7 +123,6 @@ class CrashingStore {
     });
     CHECK(check_rows_are_served(deployment_.backend_server(), backend) ==
           static_cast<std::size_t>(present));
-    check_files_match_rows(deployment_.backend_server());
   }
 
   FaultPoints faults_;

@@ -16,11 +16,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
+struct ImageRow {
+  std::string key;
+  std::string location;
+  std::string etag;
+};
+
+std::vector<ImageRow> rows_of(const Server& server) {
+  std::vector<ImageRow> rows;
+  for (auto& row :
+       Database::shared().query("SELECT `key`, location, etag FROM images", server.database())) {
+    rows.push_back({std::move(row.at(0)), std::move(row.at(1)), std::move(row.at(2))});
+  }
+  return rows;
+}
+
 std::string without(const std::set<std::string>& some, const std::set<std::string>& others) {
   std::vector<std::string> left;
   std::set_difference(some.begin(), some.end(), others.begin(), others.end(),
                       std::back_inserter(left));
   return fmt::format("{}", fmt::join(left, " "));
+}
+
+void check_files(const Server& server, const std::vector<ImageRow>& rows) {
+  std::set<std::string> locations;
+  for (const ImageRow& row : rows) locations.insert(row.location);
+  const std::set<std::string> files = files_of(server);
+  const std::string orphans = without(files, locations);
+  const std::string dangling = without(locations, files);
+  CHECK_MESSAGE(orphans.empty(), "orphans: " << orphans);
+  CHECK_MESSAGE(dangling.empty(), "dangling: " << dangling);
 }
 
 }  // namespace
@@ -35,28 +60,17 @@ std::set<std::string> files_of(const Server& server) {
   return files;
 }
 
-void check_files_match_rows(const Server& server) {
-  std::set<std::string> locations;
-  for (const auto& row :
-       Database::shared().query("SELECT location FROM images", server.database())) {
-    locations.insert(row.at(0));
-  }
-  const std::set<std::string> files = files_of(server);
-  const std::string orphans = without(files, locations);
-  const std::string dangling = without(locations, files);
-  CHECK_MESSAGE(orphans.empty(), "orphans: " << orphans);
-  CHECK_MESSAGE(dangling.empty(), "dangling: " << dangling);
-}
+void check_files_match_rows(const Server& server) { check_files(server, rows_of(server)); }
 
 std::size_t check_rows_are_served(const Server& server, HttpPeer& backend) {
-  const Database::Rows rows =
-      Database::shared().query("SELECT `key`, etag FROM images", server.database());
-  for (const auto& row : rows) {
-    CAPTURE(row.at(0));
-    const Reply reply = backend.get(path_of("/images/", row.at(0)));
+  const std::vector<ImageRow> rows = rows_of(server);
+  for (const ImageRow& row : rows) {
+    CAPTURE(row.key);
+    const Reply reply = backend.get(path_of("/images/", row.key));
     CHECK(reply.status == 200);
-    CHECK(digest_of(reply.body).hex() == row.at(1));
+    CHECK(digest_of(reply.body).hex() == row.etag);
   }
+  check_files(server, rows);
   return rows.size();
 }
 

@@ -22,8 +22,8 @@ std::set<std::string> files_of(const Server& server);
 // file.
 void check_files_match_rows(const Server& server);
 
-// Every row's image is served, and is the one that the row is about: so there
-// is no older one in the cache. Returns how many there are.
+// That, and every row's image is served and is the one that the row is about, so
+// that there is no older one in the cache. Returns how many rows there are.
 std::size_t check_rows_are_served(const Server& server, HttpPeer& backend);
 
 // What may be under a key: what was acknowledged last or, while a request has
