@@ -9,6 +9,7 @@ std::string_view to_string(Errc code) {
     case Errc::too_large: return "too_large";
     case Errc::unsupported_type: return "unsupported_type";
     case Errc::unavailable: return "unavailable";
+    case Errc::uncertain: return "uncertain";
     case Errc::storage_full: return "storage_full";
     case Errc::storage_failed: return "storage_failed";
     case Errc::data_lost: return "data_lost";

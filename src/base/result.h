@@ -22,6 +22,7 @@ enum class Errc {
   too_large,         // over a stated limit
   unsupported_type,  // well-formed, but not of a kind we accept
   unavailable,       // something we depend on is down or overloaded: try again
+  uncertain,         // the same, and what was asked for may have happened all the same
   storage_full,      // the disk or a quota is exhausted
   storage_failed,    // the file system refused for another reason
   data_lost,         // what was stored is damaged or gone, for good

@@ -20,7 +20,7 @@ constexpr std::size_t stack_bytes = 256 * 1024;
 
 constexpr const char* session_sql =
     "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
-    "innodb_lock_wait_timeout = 1";
+    "innodb_lock_wait_timeout = 1, lock_wait_timeout = 1";
 
 // Errors of MySQL 8 that MariaDB's header does not name.
 constexpr unsigned mysql_client_interaction_timeout = 4031;
@@ -56,6 +56,7 @@ Errc classify(unsigned code) {
     case ER_ACCESS_DENIED_ERROR:
     case ER_ACCESS_DENIED_NO_PASSWORD_ERROR:
     case ER_DBACCESS_DENIED_ERROR:
+    case ER_TABLEACCESS_DENIED_ERROR:
     case ER_BAD_DB_ERROR:
     case ER_HOST_NOT_PRIVILEGED:
     case ER_HOST_IS_BLOCKED:
@@ -78,15 +79,28 @@ Errc classify(unsigned code) {
     case ER_OPTION_PREVENTS_STATEMENT:
     case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
     case ER_READ_ONLY_MODE:
-    case CR_CONNECTION_ERROR:
-    case CR_CONN_HOST_ERROR:
-    case CR_IPSOCK_ERROR:
-    case CR_SOCKET_CREATE_ERROR:
-    case CR_SERVER_GONE_ERROR:
-    case CR_SERVER_HANDSHAKE_ERR:
-    case CR_SERVER_LOST:
-    case CR_SERVER_LOST_EXTENDED: return Errc::unavailable;
-    default: return Errc::internal;
+    case ER_NET_PACKET_TOO_LARGE:
+    case ER_NET_PACKETS_OUT_OF_ORDER:
+    case ER_NET_READ_ERROR:
+    case ER_NET_READ_INTERRUPTED: return Errc::unavailable;
+    // The server is gone, or what answers is no server.
+    default: return is_client_error(code) ? Errc::unavailable : Errc::internal;
+  }
+}
+
+// Whether a statement that failed so may have been carried out all the same. Who
+// is told by the server that it failed can rely on it (each statement is a
+// transaction of its own), unless it failed while committing or was cut off.
+bool may_have_executed_despite(unsigned code) {
+  switch (code) {
+    case ER_ERROR_DURING_COMMIT:
+    case ER_GET_ERRNO:
+    case ER_SERVER_SHUTDOWN:
+    case ER_NORMAL_SHUTDOWN:
+    case ER_QUERY_INTERRUPTED:
+    case ER_CONNECTION_KILLED:
+    case mysql_client_interaction_timeout: return true;
+    default: return is_client_error(code);
   }
 }
 
@@ -407,7 +421,7 @@ Task<Result<QueryResult>> Connection::execute(const std::string& sql,
     const char* reason = mysql_stmt_error(statement);
     if (kind == Kind::insert_new && is_existing_primary_key(code, reason)) co_return QueryResult();
     const Error error = failure(code, reason);
-    may_have_executed_ = code != ER_LOCK_DEADLOCK;  // whose victim was rolled back
+    may_have_executed_ = timed_out_ || may_have_executed_despite(code);
     co_return error;
   }
 

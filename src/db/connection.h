@@ -13,7 +13,8 @@
 //  * A broken connection is of no further use. Destroying one never blocks.
 //
 // Failures: unavailable when the server is down, busy, shutting down, read-only
-// or too slow, and when a lock or a deadlock stood in the way: try again later.
+// or too slow, does not speak the protocol, and when a lock or a deadlock stood in
+// the way: try again later.
 // invalid_argument when it refuses our name, password or database: the settings
 // are wrong. storage_full when its disk is. internal, with the server's own
 // words, for everything else.
@@ -43,8 +44,9 @@ class Connection {
   static constexpr std::size_t statements_max = 64;  // prepared at a time
 
   // Connects and logs in. The session has utf8mb4, UTC, strict mode, and gives
-  // up waiting for a row lock after a second. Errors begin with the flag of the
-  // setting that is to blame.
+  // up waiting for the lock of a row or a table after a second, before we do: so
+  // it is certain that nothing happened. Errors begin with the flag of the setting
+  // that is to blame.
   static Task<Result<std::unique_ptr<Connection>>> open(
       net::Loop& loop, Settings settings, std::uint64_t timeout_ms = timeout_default_ms);
 

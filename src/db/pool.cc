@@ -8,12 +8,7 @@
 namespace imgcached::db {
 namespace {
 
-// Where the database is and what it said is for the log, not for clients.
-Error for_client(Error error) {
-  if (error.code != Errc::unavailable) return error;
-  log::debug("statement_failed reason=\"{}\"", error.message);
-  return Error{Errc::unavailable, "the database is not available; try again in a moment"};
-}
+constexpr std::uint64_t report_interval_ms = 1'000;
 
 }  // namespace
 
@@ -36,13 +31,33 @@ Task<Result<QueryResult>> Pool::execute(std::string sql, std::vector<Value> para
     Result<QueryResult> result = co_await std::move(executing);
 
     const bool is_harmless = kind == Kind::repeatable || !connection->may_have_executed();
-    const bool again = is_first && is_harmless && !result &&
-                       result.error().code == Errc::unavailable &&
-                       loop_.now_ms() + limits_.wait_timeout_ms < deadline_ms;
     give_back(std::move(connection));
-    if (!again && !result) co_return for_client(std::move(result).error());
-    if (!again) co_return result;
+    if (result) co_return result;
+    const bool again = is_first && is_harmless && result.error().code == Errc::unavailable &&
+                       loop_.now_ms() + limits_.wait_timeout_ms < deadline_ms;
+    if (again) continue;
+    if (!is_harmless) result.error().code = Errc::uncertain;
+    co_return for_client(std::move(result).error());
   }
+}
+
+// Where the database is and what it said is for the log, not for clients.
+Error Pool::for_client(Error error) {
+  const bool is_uncertain = error.code == Errc::uncertain;
+  const bool is_passing = is_uncertain || error.code == Errc::unavailable;
+  if (!is_passing && error.code != Errc::invalid_argument) return error;
+  ++unreported_;
+  // While none can be had, database_lost has said it.
+  if (!backing_off() && loop_.now_ms() >= next_report_ms_) {
+    log::warning("statements_failed count={} reason=\"{}\"", unreported_, error.message);
+    next_report_ms_ = loop_.now_ms() + report_interval_ms;
+    unreported_ = 0;
+  }
+  if (is_uncertain) {
+    return Error{Errc::uncertain,
+                 "the database did not say whether this was done; look, and try again"};
+  }
+  return Error{Errc::unavailable, "the database is not available; try again in a moment"};
 }
 
 Task<Result<void>> Pool::ping() {

@@ -9,7 +9,7 @@
 //  * When an answer is lost, a statement that is Kind::repeatable is sent once
 //    more. So is any other if the server certainly did not execute it (it had
 //    not been sent yet, or lost a deadlock). Otherwise nobody can know: it fails
-//    with Errc::unavailable, and may have happened.
+//    with Errc::uncertain.
 //  * After a failed attempt to connect there is none for a while (100 ms,
 //    doubling to 1 s); meanwhile statements fail at once, with the reason of
 //    that attempt. The first statement after that tries again, so the pool
@@ -17,9 +17,9 @@
 //  * All in all a statement takes timeout_ms at most, so a client has its 503
 //    within two seconds.
 //
-// Failures are those of Connection, with a reason that may be shown to anybody,
-// but that of connecting, for whatever reason,
-// is unavailable here: it is no fault of the one who asks.
+// Failures are those of Connection, with a reason that may be shown to anybody;
+// the server's own words are for the log, at most one line a second. That the
+// server refuses us is unavailable here: it is no fault of the one who asks.
 #pragma once
 
 #include <cstdint>
@@ -79,6 +79,7 @@ class Pool {
     std::optional<Error> error;
   };
 
+  Error for_client(Error error);
   std::unique_ptr<Connection> take_idle();
   Task<Result<std::unique_ptr<Connection>>> wait_in_line();
   void give_back(std::unique_ptr<Connection> connection);
@@ -100,6 +101,8 @@ class Pool {
   std::uint64_t backoff_ms_ = 0;       // 0: the last attempt to connect succeeded
   std::uint64_t next_attempt_ms_ = 0;  // on the loop's clock
   Error last_failure_{Errc::unavailable, {}};
+  std::uint64_t next_report_ms_ = 0;  // of a failure, in the log
+  std::uint64_t unreported_ = 0;      // failures since the last report
   bool closing_ = false;
 };
 

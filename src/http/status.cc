@@ -39,6 +39,7 @@ int status_of(Errc code) {
     case Errc::too_large: return 413;
     case Errc::unsupported_type: return 415;
     case Errc::unavailable: return 503;
+    case Errc::uncertain: return 503;
     case Errc::storage_full: return 507;
     case Errc::storage_failed: return 503;
     case Errc::data_lost: return 500;

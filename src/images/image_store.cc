@@ -206,7 +206,7 @@ Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row) {
       changed = co_await table_.insert_if_absent(row);
     }
     if (!changed) {
-      const bool uncertain = changed.error().code == Errc::unavailable;
+      const bool uncertain = changed.error().code == Errc::uncertain;
       co_return Commit{uncertain ? Outcome::uncertain : Outcome::failed, former,
                        std::move(changed).error()};
     }
@@ -230,7 +230,7 @@ Task<Result<void>> ImageStore::remove(std::string key) {
     const std::string location = (**row).location;
     Result<bool> removed = co_await table_.remove_if(key, location);
     if (removed && !*removed) continue;  // replaced meanwhile
-    if (!removed && removed.error().code == Errc::unavailable) {
+    if (!removed && removed.error().code == Errc::uncertain) {
       log::warning("removal_uncertain key=\"{}\" reason=\"{}\"", key, removed.error().message);
       keep_unsettled(key, location, {});
     }
@@ -260,7 +260,7 @@ Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
     Result<std::uint64_t> removed = co_await table_.remove_batch(*batch);
     if (!removed) {
       result = removed.error();
-      if (result.error().code != Errc::unavailable) break;
+      if (result.error().code != Errc::uncertain) break;
       log::warning("removal_uncertain count={} reason=\"{}\"", batch->size(),
                    result.error().message);
       for (db::ImageLocation& image : *batch) {

@@ -115,10 +115,11 @@ class ImageStore {
 
   // Stores what was written to `upload` under the key, for good: afterwards the
   // upload is used up, whatever the result. Errors: invalid_argument (the key,
-  // or an empty file), unsupported_type, unavailable, storage_*.
+  // or an empty file), unsupported_type, unavailable, uncertain (it may yet turn
+  // out to be stored), storage_*.
   Task<Result<Stored>> put(std::string key, BlobWriter& upload);
 
-  // Error not_found when there is none.
+  // Errors: those of put(), and not_found when there is none.
   Task<Result<void>> remove(std::string key);
   // Every image that was stored when the call began. Asks between two steps
   // whether to go on; if not, what has been removed is, and the error is closed.

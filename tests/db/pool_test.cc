@@ -212,7 +212,7 @@ TEST_CASE("after a failed attempt to connect, statements do not wait for another
   CHECK(bench.run(ask_until_answered(bench.loop, bench.pool, 10'000)) < 10'000);
 }
 
-TEST_CASE("a write whose answer is lost is unavailable, and is not sent again") {
+TEST_CASE("a write whose answer is lost is uncertain, and is not sent again") {
   Bench bench(patient());
   Database& server = Database::shared();
   REQUIRE(bench.run(bench.pool.execute("CREATE TABLE t (n INT)")).ok());
@@ -224,7 +224,7 @@ TEST_CASE("a write whose answer is lost is unavailable, and is not sent again") 
   server.kill();
   server.start();
   turn_until_done(bench.loop, gate);
-  CHECK(code_of(*outcome) == Errc::unavailable);
+  CHECK(code_of(*outcome) == Errc::uncertain);
   CHECK(bench.run(bench.pool.execute("SELECT * FROM t"))->rows.size() == 1);
 }
 
