@@ -302,8 +302,11 @@ Task<void> ImageStore::forget_cached(std::string key) {
   Result<void> invalidated = co_await cache_.invalidate(key);
   if (invalidated) co_return;
   ++stats_.cache_errors;
-  log::warning("invalidation_undelivered key=\"{}\" reason=\"{}\"", key,
-               invalidated.error().message);
+  // Of an outage the first one is told.
+  if (undelivered_.empty() && !clear_undelivered_) {
+    log::warning("invalidations_undelivered first_key=\"{}\" reason=\"{}\"", key,
+                 invalidated.error().message);
+  }
   keep_undelivered(std::move(key));
 }
 
@@ -413,6 +416,9 @@ Task<void> ImageStore::deliver_invalidations() {
     if (!invalidated) co_return;
     const auto entry = undelivered_.find(key);
     if (entry != undelivered_.end() && entry->second == due) undelivered_.erase(entry);
+  }
+  if (!keys.empty() && undelivered_.empty()) {
+    log::info("invalidations_delivered count={}", keys.size());
   }
 }
 

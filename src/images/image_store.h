@@ -135,6 +135,11 @@ class ImageStore {
   const ImageStoreStats& stats() const { return stats_; }
   // Whether something stayed open after a write, see above.
   bool is_settling() const { return settling_; }
+  // What stays open, see above: writes, and invalidations (all of them count as one).
+  std::size_t unsettled_writes() const { return unsettled_.size(); }
+  std::size_t undelivered_invalidations() const {
+    return undelivered_.size() + (clear_undelivered_ ? 1 : 0);
+  }
 
   // Ends the background work; what is not settled is left to recover().
   Task<void> close();

@@ -70,6 +70,10 @@ Task<http::Response> Health::metrics(http::Request&) {
   metrics.counter("imgcached_removals_total", "Images removed.", stats.removals);
   metrics.counter("imgcached_cache_errors_total", "Failed calls of the cache service.",
                   stats.cache_errors);
+  metrics.gauge("imgcached_unsettled_writes", "Writes of which the database did not say more.",
+                store_.unsettled_writes());
+  metrics.gauge("imgcached_undelivered_invalidations", "Invalidations that the cache has to hear.",
+                store_.undelivered_invalidations());
   metrics.gauge("imgcached_database_connections", "Open connections to the database.",
                 database_.connections());
   if (server_) metrics.server("backend", server_->stats(), server_->open_connections());
