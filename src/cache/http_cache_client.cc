@@ -1,6 +1,8 @@
 #include "cache/http_cache_client.h"
 
 #include <charconv>
+#include <optional>
+#include <string_view>
 
 #include "base/log.h"
 #include "cache/cache_api.h"
@@ -16,16 +18,25 @@ http::Client::Limits client_limits(std::uint64_t value_bytes_max) {
   // without it, within the second in which a reader still has patience.
   limits.connection.connect_timeout_ms = 500;
   limits.connection.response_timeout_ms = 1'000;
+  limits.connection.exchange_timeout_ms = 1'500;  // of an answer that drips
   limits.wait_timeout_ms = 250;
   limits.connection.body_bytes_max = value_bytes_max;
   return limits;
 }
 
-// An answer that this call does not have. The service's own reason is passed on.
-Error unexpected(const http::ClientResponse& response) {
-  const std::string reason(response.headers.find("X-Reason").value_or("no reason given"));
-  return Error{Errc::unavailable,
-               "the cache service answered " + std::to_string(response.status) + ": " + reason};
+// The service's reason for a refusal; nothing in an answer that is not its own.
+std::optional<std::string_view> reason_of(const http::ClientResponse& response) {
+  return response.headers.find("X-Reason");
+}
+
+Error refused(const http::ClientResponse& response) {
+  return Error{Errc::unavailable, "the cache service answered " + std::to_string(response.status) +
+                                      ": " + std::string(reason_of(response).value_or(""))};
+}
+
+Error foreign(const http::ClientResponse& response) {
+  return Error{Errc::unavailable, "what answered " + std::to_string(response.status) +
+                                      " at its address is not the cache service"};
 }
 
 // Whatever keeps the cache from answering, to our callers it is unavailable.
@@ -35,14 +46,47 @@ Error as_unavailable(Error error) {
   return error;
 }
 
-bool parse_outcome(std::string_view word, PutOutcome& outcome) {
-  for (const PutOutcome candidate :
+// 0: none.
+std::uint64_t lease_of(const http::ClientResponse& response) {
+  std::uint64_t lease = 0;
+  const std::string_view token = response.headers.find("X-Lease").value_or("");
+  std::from_chars(token.data(), token.data() + token.size(), lease);
+  return lease;
+}
+
+std::optional<PutOutcome> outcome_of(const http::ClientResponse& response) {
+  const std::string_view word = response.headers.find("X-Outcome").value_or("");
+  for (const PutOutcome outcome :
        {PutOutcome::stored, PutOutcome::too_large, PutOutcome::stale_lease, PutOutcome::off}) {
-    if (word != to_string(candidate)) continue;
-    outcome = candidate;
-    return true;
+    if (word == to_string(outcome)) return outcome;
   }
-  return false;
+  return std::nullopt;
+}
+
+// --- What the service answers
+// ---------------------------------------------------------------------
+
+bool is_lookup(const http::ClientResponse& response) {
+  if (response.status == 404) return lease_of(response) != 0;
+  const std::string etag = '"' + response.body.digest().hex() + '"';
+  return response.status == 200 && response.headers.find("ETag") == etag;
+}
+
+bool is_put_outcome(const http::ClientResponse& response) {
+  return outcome_of(response).has_value();
+}
+
+bool is_ok(const http::ClientResponse& response) {
+  return response.status == 200 && response.body.view() == "\"OK\"";
+}
+
+bool is_sign_of_life(const http::ClientResponse& response) {
+  return response.status == 200 && response.body.view() == "ok\n";
+}
+
+bool is_statistics(const http::ClientResponse& response) {
+  const Result<http::JsonDocument> document = http::JsonDocument::parse(response.body.view());
+  return response.status == 200 && document && document->root().find("capacity_bytes");
 }
 
 }  // namespace
@@ -51,18 +95,26 @@ HttpCacheClient::HttpCacheClient(net::Loop& loop, net::Address service,
                                  std::uint64_t value_bytes_max)
     : loop_(loop), client_(loop, std::move(service), client_limits(value_bytes_max)) {}
 
-Task<Result<http::ClientResponse>> HttpCacheClient::call(http::ClientRequest request) {
-  if (lost_ && loop_.now_ms() < next_attempt_ms_) co_return *lost_;
+Task<Result<http::ClientResponse>> HttpCacheClient::call(http::ClientRequest request,
+                                                         Check is_answer) {
+  if (lost_ && (trying_ || loop_.now_ms() < next_attempt_ms_)) co_return *lost_;
+  const bool is_trial = lost_.has_value();
+  if (is_trial) trying_ = true;
   const std::uint64_t failed_before = client_.exchanges_failed();
   Result<http::ClientResponse> response = co_await client_.request(request);
-  if (response) {
+  if (is_trial) trying_ = false;
+
+  const bool is_expected = response && is_answer(*response);
+  if (is_expected || (response && reason_of(*response))) {
     if (lost_) log::info("cache_service_back");
     lost_.reset();
+    if (!is_expected) co_return refused(*response);
     co_return response;
   }
-  const bool is_reached = response.error().code == Errc::too_large;  // by somebody's put
-  const bool is_untried = client_.exchanges_failed() == failed_before;
-  Error error = as_unavailable(std::move(response).error());
+  const bool is_reached =
+      !response && response.error().code == Errc::too_large;  // by somebody's put
+  const bool is_untried = !response && client_.exchanges_failed() == failed_before;
+  Error error = as_unavailable(response ? foreign(*response) : std::move(response).error());
   if (is_reached || is_untried) co_return error;
   if (!lost_) log::warning("cache_service_lost reason=\"{}\"", error.message);
   lost_ = error;
@@ -74,15 +126,11 @@ Task<Result<Lookup>> HttpCacheClient::get(std::string key) {
   http::ClientRequest request;
   request.target = "/get_from_memcache?key=" + http::percent_encode(key);
   request.headers.add("Accept", "application/octet-stream");
-  Result<http::ClientResponse> response = co_await call(std::move(request));
+  Result<http::ClientResponse> response = co_await call(std::move(request), is_lookup);
   if (!response) co_return std::move(response).error();
-  if (response->status == 200) co_return Lookup{true, std::move(response->body), 0};
-  if (response->status != 404) co_return unexpected(*response);
-  Lookup miss;
-  const std::string_view token = response->headers.find("X-Lease").value_or("");
-  std::from_chars(token.data(), token.data() + token.size(), miss.lease);
-  if (miss.lease == 0) co_return unexpected(*response);  // somebody else listens there
-  co_return miss;
+  const bool is_hit = response->status == 200;
+  if (is_hit) co_return Lookup{true, std::move(response->body), 0};
+  co_return Lookup{false, {}, lease_of(*response)};
 }
 
 Task<Result<PutOutcome>> HttpCacheClient::put(std::string key, Blob blob, std::uint64_t lease) {
@@ -93,19 +141,14 @@ Task<Result<PutOutcome>> HttpCacheClient::put(std::string key, Blob blob, std::u
   request.headers.add("X-Key", http::percent_encode(key));
   request.headers.add("X-Lease", std::to_string(lease));
   request.body = std::move(blob);
-  Result<http::ClientResponse> response = co_await call(std::move(request));
+  Result<http::ClientResponse> response = co_await call(std::move(request), is_put_outcome);
   if (!response) co_return std::move(response).error();
-  PutOutcome outcome;
-  if (!parse_outcome(response->headers.find("X-Outcome").value_or(""), outcome)) {
-    co_return unexpected(*response);
-  }
-  co_return outcome;
+  co_return *outcome_of(*response);
 }
 
-Task<Result<void>> HttpCacheClient::expect_ok(http::ClientRequest request) {
-  Result<http::ClientResponse> response = co_await call(std::move(request));
+Task<Result<void>> HttpCacheClient::just_call(http::ClientRequest request, Check is_answer) {
+  Result<http::ClientResponse> response = co_await call(std::move(request), is_answer);
   if (!response) co_return std::move(response).error();
-  if (response->status != 200) co_return unexpected(*response);
   co_return Result<void>();
 }
 
@@ -116,37 +159,35 @@ Task<Result<void>> HttpCacheClient::invalidate(std::string key) {
   std::string parameters;
   http::JsonWriter(parameters).begin_object().key("key").string(key).end_object();
   request.body = std::move(parameters);
-  return expect_ok(std::move(request));
+  return just_call(std::move(request), is_ok);
 }
 
 Task<Result<void>> HttpCacheClient::clear() {
   http::ClientRequest request;
   request.method = "POST";
   request.target = "/clear_cache";
-  return expect_ok(std::move(request));
+  return just_call(std::move(request), is_ok);
 }
 
 Task<Result<void>> HttpCacheClient::refresh_configuration() {
   http::ClientRequest request;
   request.method = "POST";
   request.target = "/refresh_configuration";
-  return expect_ok(std::move(request));
+  return just_call(std::move(request), is_ok);
 }
 
 Task<Result<void>> HttpCacheClient::ping() {
   http::ClientRequest request;
   request.target = "/healthz";
-  return expect_ok(std::move(request));
+  return just_call(std::move(request), is_sign_of_life);
 }
 
 Task<Result<Stats>> HttpCacheClient::stats() {
   http::ClientRequest request;
   request.target = "/stats";
-  Result<http::ClientResponse> response = co_await call(std::move(request));
+  Result<http::ClientResponse> response = co_await call(std::move(request), is_statistics);
   if (!response) co_return std::move(response).error();
-  if (response->status != 200) co_return unexpected(*response);
   const Result<http::JsonDocument> document = http::JsonDocument::parse(response->body.view());
-  if (!document) co_return as_unavailable(document.error());
   const auto number = [&](std::string_view name) -> std::uint64_t {
     const auto member = document->root().find(name);
     return static_cast<std::uint64_t>(member ? member->integer().value_or(0) : 0);

@@ -3,9 +3,15 @@
 //
 // After a call that did not get through there is none for retry_interval_ms:
 // calls fail at once, with the reason of that one, so that a service that is
-// down or silent costs its callers no time. The first call after that tries. One
-// that found all connections busy does not count: it fails alone, or else a burst
-// of readers would turn all of them away from a service that is well.
+// down or silent costs its callers no time. The first call after that tries, and
+// until it knows the others go on failing. One that found all connections busy does
+// not count: it fails alone, or else a burst of readers would turn all of them away
+// from a service that is well.
+//
+// An answer that the service does not give counts as a call that did not get
+// through: somebody else may listen there, a proxy with a page of status 200 say,
+// to whom an image or an invalidation is nothing. So of every answer something is
+// checked that only the service would say; of an image, the digest of its bytes.
 #pragma once
 
 #include <cstdint>
@@ -37,12 +43,17 @@ class HttpCacheClient : public CacheClient {
   void close() { client_.close(); }
 
  private:
-  Task<Result<http::ClientResponse>> call(http::ClientRequest request);
-  Task<Result<void>> expect_ok(http::ClientRequest request);
+  // Whether an answer is one that the service gives to this call.
+  using Check = bool (*)(const http::ClientResponse&);
+
+  // An answer that passes the check.
+  Task<Result<http::ClientResponse>> call(http::ClientRequest request, Check is_answer);
+  Task<Result<void>> just_call(http::ClientRequest request, Check is_answer);
 
   net::Loop& loop_;
   http::Client client_;
   std::optional<Error> lost_;          // why the last call did not get through
+  bool trying_ = false;                // whether it is still so
   std::uint64_t next_attempt_ms_ = 0;  // on the loop's clock
 };
 
