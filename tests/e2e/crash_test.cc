@@ -253,8 +253,8 @@ std::string request(std::string_view method, std::string_view target, std::strin
   return text;
 }
 
-TEST_CASE("SIGTERM under load cuts no answer, and the last statistics count every read") {
-  constexpr int client_count = 6;
+TEST_CASE("SIGTERM under load cuts no answer, loses no upload, and counts every read") {
+  constexpr int client_count = 6, uploading_count = 3;
   Server server;
   HttpPeer setup(server.backend_port());
   const std::string image = png(150'000, 1);
@@ -264,24 +264,37 @@ TEST_CASE("SIGTERM under load cuts no answer, and the last statistics count ever
   std::atomic<int> reads{0};
   std::atomic<int> cut{0};
   std::atomic<int> refused{0};
+  std::vector<std::uint64_t>
+      acknowledged[uploading_count];  // each the seed of its image, and its key
   std::vector<std::unique_ptr<Peer>> peers;
   std::vector<std::thread> threads;
-  const auto read_on = [&](Peer& peer, bool also_uploads) {
-    for (int i = 0;; ++i) {
-      const bool is_upload = also_uploads && i % 4 == 0;
-      const std::string text =
-          is_upload ? request("PUT", "/images/cat", image) : request("GET", "/images/cat");
-      if (!peer.send(text)) return;
+  const auto read_on = [&](Peer& peer) {
+    while (peer.send(request("GET", "/images/cat"))) {
       const std::string received = peer.receive_until(is_whole_reply);
       if (received.empty()) return;
       if (!is_whole_reply(received)) ++cut;
       if (!received.starts_with("HTTP/1.1 200")) ++refused;
-      if (!is_upload) ++reads;
+      ++reads;
+    }
+  };
+  const auto upload_on = [&](Peer& peer, std::uint64_t client) {
+    for (std::uint64_t seed = client;; seed += uploading_count) {
+      const std::string key = std::to_string(seed);
+      if (!peer.send(request("PUT", "/images/" + key, png(20'000, seed)))) return;
+      const std::string received = peer.receive_until(is_whole_reply);
+      if (received.empty()) return;
+      if (!is_whole_reply(received)) ++cut;
+      if (!received.starts_with("HTTP/1.1 201")) ++refused;
+      acknowledged[client].push_back(seed);
     }
   };
   for (int i = 0; i < client_count; ++i) {
     peers.push_back(std::make_unique<Peer>(server.backend_port()));
-    threads.emplace_back(read_on, std::ref(*peers.back()), i == 0);
+    if (i < uploading_count) {
+      threads.emplace_back(upload_on, std::ref(*peers.back()), i);
+    } else {
+      threads.emplace_back(read_on, std::ref(*peers.back()));
+    }
   }
   // A request that is half way through: the drain must wait for it.
   Peer idle(server.backend_port());
@@ -298,7 +311,7 @@ TEST_CASE("SIGTERM under load cuts no answer, and the last statistics count ever
   });
   eventually("there is load", [&] { return reads > 200; });
 
-  CHECK(server.terminate() == 0);
+  CHECK(server.terminate() == 0);  // within the grace, or it would have cut answers
   for (std::thread& thread : threads) thread.join();
   CHECK(cut == 0);
   CHECK(refused == 0);
@@ -312,6 +325,12 @@ TEST_CASE("SIGTERM under load cuts no answer, and the last statistics count ever
   server.restart();
   HttpPeer peer(server.backend_port());
   CHECK((peer.get("/images/slow").body == image));
+  for (const auto& seeds : acknowledged) {
+    CHECK_FALSE(seeds.empty());
+    for (const std::uint64_t seed : seeds) {
+      CHECK((peer.get("/images/" + std::to_string(seed)).body == png(20'000, seed)));
+    }
+  }
 }
 
 }  // namespace

@@ -12,32 +12,33 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> flags(const Deployment::Options& options) {
-  return {"--max-upload", std::to_string(options.image_bytes_max), "--durability",
-          options.durability};
+// What both processes are started with.
+Server::Options common(const Deployment::Options& wanted) {
+  Server::Options options = wanted.common;
+  options.flags.insert(options.flags.end(), {"--max-upload", std::to_string(wanted.image_bytes_max),
+                                             "--durability", wanted.durability});
+  return options;
 }
 
 std::unique_ptr<Server> start_cache(Deployment::Kind kind, const Deployment::Options& wanted) {
-  Server::Options options;
-  options.flags = flags(wanted);
+  Server::Options options = common(wanted);
   if (kind == Deployment::Kind::two_processes) {
     options.role = Server::Role::cache;
   } else {
     options.launcher = wanted.launcher;
   }
-  return std::make_unique<Server>(options);
+  return std::make_unique<Server>(std::move(options));
 }
 
 std::unique_ptr<Server> start_backend(Deployment::Kind kind, const Server& cache,
                                       const Deployment::Options& wanted) {
   if (kind == Deployment::Kind::one_process) return nullptr;
-  Server::Options options;
+  Server::Options options = common(wanted);
   options.role = Server::Role::backend;
-  options.flags = flags(wanted);
   options.cache_url = cache.cache_url();
   options.database = cache.database();
   options.launcher = wanted.launcher;
-  return std::make_unique<Server>(options);
+  return std::make_unique<Server>(std::move(options));
 }
 
 // Left alone at exit when no test case ended them: then there is no test to fail.

@@ -41,6 +41,7 @@ class Deployment {
     std::size_t image_bytes_max = upload_bytes_max;
     std::string durability = "none";
     std::vector<std::string> launcher = {};  // of the backend's process
+    Server::Options common = {};             // of both processes
   };
 
   explicit Deployment(Kind kind) : Deployment(kind, Options()) {}
@@ -74,6 +75,7 @@ class Deployment {
   Keys cached_keys();
   // The images' files, those of unfinished uploads too.
   std::vector<std::string> files();
+  const std::string& database() const { return cache_server_->database(); }
   Database::Rows query(const std::string& sql);
 
  private:

@@ -276,6 +276,7 @@ Database::Rows Database::query(const std::string& sql, const std::string& databa
 Server::Server(Options options) : options_(std::move(options)) {
   if (!options_.server) options_.server = &Database::shared();
   if (options_.database.empty()) options_.database = options_.server->create();
+  if (options_.database_socket.empty()) options_.database_socket = options_.server->socket();
   start();
 }
 
@@ -283,11 +284,11 @@ Server::~Server() { end(); }
 
 std::vector<std::string> Server::command() const {
   std::vector<std::string> command = options_.launcher;
-  command.insert(
-      command.end(),
-      {program_path(), "--listen", fmt::format("127.0.0.1:{}", backend_port_), "--cache-listen",
-       fmt::format("127.0.0.1:{}", cache_port_), "--images", images_directory(), "--db-socket",
-       options_.server->socket(), "--db-user", "root", "--db-name", options_.database});
+  command.insert(command.end(),
+                 {program_path(), "--listen", fmt::format("127.0.0.1:{}", backend_port_),
+                  "--cache-listen", fmt::format("127.0.0.1:{}", cache_port_), "--images",
+                  images_directory(), "--db-socket", options_.database_socket, "--db-user",
+                  options_.database_user, "--db-name", options_.database});
   if (options_.role == Role::backend) command.insert(command.end(), {"--role", "backend"});
   if (options_.role == Role::cache) command.insert(command.end(), {"--role", "cache"});
   if (!options_.cache_url.empty())

@@ -115,9 +115,11 @@ class Server {
 
   struct Options {
     Role role = Role::combined;
-    std::vector<std::string> flags = {};     // in addition
-    std::string cache_url = {};              // Role::backend needs it
-    std::string database = {};               // empty: a fresh one; two roles share one
+    std::vector<std::string> flags = {};  // in addition
+    std::string cache_url = {};           // Role::backend needs it
+    std::string database = {};            // empty: a fresh one; two roles share one
+    std::string database_socket = {};     // empty: the server's own; else a way to it
+    std::string database_user = "root";
     Database* server = nullptr;              // null: the shared one
     std::vector<std::string> launcher = {};  // a command that becomes the program: {"env", ...}
   };
