@@ -2,6 +2,7 @@
 
 VAR       ?= var
 GRAPHS    ?= build/graphs
+SECONDS   ?= 1800
 SANITIZER ?=
 comma     := ,
 BUILD     ?= build$(if $(SANITIZER),/$(subst $(comma),-,$(SANITIZER)))
@@ -44,7 +45,7 @@ PROGRAMS   := $(BUILD)/imgcached $(BUILD)/loadgen
 TESTS      := $(BUILD)/tests/unit $(BUILD)/tests/e2e
 FAULTS     := $(BUILD)/tests/libfaults.so
 
-.PHONY: all tests run start stop graphs bench bench-loadgen test test-browser lint layers format clean help packages force
+.PHONY: all tests run start stop graphs bench bench-loadgen soak test test-browser lint layers format clean help packages force
 .DELETE_ON_ERROR:
 
 # --- Packages ------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ FAULTS     := $(BUILD)/tests/libfaults.so
 GOALS      := $(or $(MAKECMDGOALS),all)
 PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,$(GOALS)),run) \
               $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test graphs) \
-              $(if $(filter graphs,$(GOALS)),run graphs) \
+              $(if $(filter graphs,$(GOALS)),run graphs) $(if $(filter soak,$(GOALS)),run test) \
               $(if $(filter bench bench-loadgen,$(GOALS)),run bench) \
               $(if $(filter test-browser,$(GOALS)),run browser) \
               $(if $(filter lint format,$(GOALS)),lint)
@@ -125,6 +126,9 @@ bench: all $(BENCHES) packages  ## imgcached beside nginx, memcached, Redis and 
 bench-loadgen: all packages  ## the load generator beside wrk
 	@tools/bench-loadgen $(BUILD)/imgcached $(BUILD)/loadgen
 
+soak: all packages  ## mixed load for SECONDS while everything around fails in turn
+	@tools/soak $(BUILD)/imgcached $(BUILD)/loadgen $(SECONDS)
+
 test: tests  ## run every test; the last line is `N passed, N failed`
 	@tools/run-tests $(TESTS)
 test-browser: all packages  ## the pages in Chromium, with and without JavaScript
@@ -144,6 +148,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 	@echo
 	@echo 'GRAPHS=dir        where `make graphs` draws (default build/graphs)'
+	@echo 'SECONDS=n         how long `make soak` lasts (default 1800)'
 	@echo 'VAR=dir           state: database, images, logs, pid files (default var)'
 	@echo 'SANITIZER=address,undefined | thread      build and test under a sanitizer'
 	@echo 'BUILD=dir         where to build (default build, build/<sanitizer>)'

@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // What both processes are started with.
-Server::Options common(const Deployment::Options& wanted) {
+Server::Options common_options(const Deployment::Options& wanted) {
   Server::Options options = wanted.common;
   options.flags.insert(options.flags.end(), {"--max-upload", std::to_string(wanted.image_bytes_max),
                                              "--durability", wanted.durability});
@@ -21,7 +21,7 @@ Server::Options common(const Deployment::Options& wanted) {
 }
 
 std::unique_ptr<Server> start_cache(Deployment::Kind kind, const Deployment::Options& wanted) {
-  Server::Options options = common(wanted);
+  Server::Options options = common_options(wanted);
   if (kind == Deployment::Kind::two_processes) {
     options.role = Server::Role::cache;
   } else {
@@ -33,7 +33,7 @@ std::unique_ptr<Server> start_cache(Deployment::Kind kind, const Deployment::Opt
 std::unique_ptr<Server> start_backend(Deployment::Kind kind, const Server& cache,
                                       const Deployment::Options& wanted) {
   if (kind == Deployment::Kind::one_process) return nullptr;
-  Server::Options options = common(wanted);
+  Server::Options options = common_options(wanted);
   options.role = Server::Role::backend;
   options.cache_url = cache.cache_url();
   options.database = cache.database();
