@@ -48,6 +48,27 @@ TEST_CASE("control characters can forge no line of the log") {
   CHECK(line.find('\n') == line.size() - 1);
 }
 
+TEST_CASE("bug: a quote in a key forges a field of the log") {
+  const std::string line =
+      logged([] { log::info("upload key=\"{}\" count={}", "a\" admin=\"\\", 3); });
+  CHECK(line.find(R"(upload key="a\" admin=\"\\" count=3)") != std::string::npos);
+}
+
+TEST_CASE("what would be shown otherwise than it is, is escaped") {
+  CHECK(log::escaped("caf\u00e9 \u2713 \U0001f600") == "caf\u00e9 \u2713 \U0001f600");
+  CHECK(log::escaped("a\u202egnp.exe") == "a\\u202egnp.exe");
+  CHECK(log::escaped("\u2066\u2069\u200f\u061c") == "\\u2066\\u2069\\u200f\\u061c");
+  CHECK(log::escaped("\u2028\u0085") == "\\u2028\\u0085");
+  // Bytes that are no UTF-8: alone, cut short, overlong, a surrogate, beyond the end.
+  CHECK(log::escaped("\x9b\xff") == "\\x9b\\xff");
+  CHECK(log::escaped("a\xc3") == "a\\xc3");
+  CHECK(log::escaped("\xe2\x80") == "\\xe2\\x80");
+  CHECK(log::escaped("\xc0\xaf") == "\\xc0\\xaf");
+  CHECK(log::escaped("\xe0\x80\xaf") == "\\xe0\\x80\\xaf");
+  CHECK(log::escaped("\xed\xa0\x80") == "\\xed\\xa0\\x80");
+  CHECK(log::escaped("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
+}
+
 TEST_CASE("braces in what is logged are no format") {
   const std::string line = logged([] { log::error("upload key={}", "{}{0}{"); });
   CHECK(line.find("upload key={}{0}{\n") != std::string::npos);
