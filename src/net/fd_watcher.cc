@@ -1,6 +1,10 @@
 #include "net/fd_watcher.h"
 
+#include <poll.h>
+
 #include <cassert>
+
+#include "net/readiness.h"
 
 namespace imgcached::net {
 
@@ -41,8 +45,15 @@ void FdWatcher::Wait::await_suspend(std::coroutine_handle<> waiter) {
     state->events = events_;
   }
   watcher_.timer_.start(
-      timeout_ms_,
-      [](void* argument) { static_cast<Wait*>(argument)->finish(FdWatcher::timed_out); }, this);
+      timeout_ms_, [](void* argument) { static_cast<Wait*>(argument)->expire(); }, this);
+}
+
+void FdWatcher::Wait::expire() {
+  short asked = 0;
+  if (events_ & readable) asked |= POLLIN;
+  if (events_ & writable) asked |= POLLOUT;
+  if (is_ready(watcher_.fd_, asked)) return;  // the loop looks next
+  finish(timed_out);
 }
 
 void FdWatcher::Wait::finish(int ready) {

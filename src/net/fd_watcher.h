@@ -1,5 +1,8 @@
 // FdWatcher: awaits readiness of a descriptor that a library owns (MariaDB's
 // socket). Not for our own sockets: those are Streams.
+//
+// As there, what has come by the time limit counts, even if the loop was too
+// busy to look.
 #pragma once
 
 #include <coroutine>
@@ -64,6 +67,7 @@ class FdWatcher::Wait {
  private:
   friend class FdWatcher;
   void finish(int ready);
+  void expire();
 
   FdWatcher& watcher_;
   int events_;

@@ -50,6 +50,7 @@ std::coroutine_handle<> Listener::State::take_waiter() {
 
 void Listener::State::on_readable(uv_poll_t* poll, int status, int) {
   auto* state = static_cast<State*>(poll->data);
+  state->accepts_in_turn = 0;
   if (state->acceptor && (status != 0 || state->acceptor->try_now())) {
     if (status != 0) state->acceptor->result_ = status;
     std::exchange(state->acceptor, nullptr)->waiter_.resume();
@@ -58,8 +59,14 @@ void Listener::State::on_readable(uv_poll_t* poll, int status, int) {
   if (!state->acceptor && !uv_is_closing(reinterpret_cast<uv_handle_t*>(poll))) uv_poll_stop(poll);
 }
 
+bool Listener::Accept::await_ready() {
+  if (!state_) return true;
+  return state_->accepts_in_turn < accepts_per_turn_max && try_now();
+}
+
 // False when there is no connection to take.
 bool Listener::Accept::try_now() {
+  ++state_->accepts_in_turn;
   do {
     result_ = ::accept4(state_->descriptor, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (result_ < 0) result_ = -errno;

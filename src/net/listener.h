@@ -23,6 +23,9 @@ namespace imgcached::net {
 class Listener {
  public:
   static constexpr int backlog = 4096;  // the kernel caps it at net.core.somaxconn
+  // Of a crowd that connects at once, so many are accepted in one turn of the
+  // loop: those who are connected have theirs in between.
+  static constexpr int accepts_per_turn_max = 64;
 
   // Binds and listens; port 0 picks a free one. `address` must be numeric.
   // Errors name the address.
@@ -62,6 +65,7 @@ class Listener {
   struct State {
     uv_poll_t uv;  // active only while somebody accepts
     int descriptor = -1;
+    int accepts_in_turn = 0;
     Accept* acceptor = nullptr;
 
     std::coroutine_handle<> take_waiter();
@@ -81,7 +85,7 @@ class Listener {
 class Listener::Accept {
  public:
   explicit Accept(Listener& listener) : loop_(*listener.loop_), state_(listener.handle_.get()) {}
-  bool await_ready() { return !state_ || try_now(); }
+  bool await_ready();
   void await_suspend(std::coroutine_handle<> waiter);
   Result<Stream> await_resume();
 

@@ -7,6 +7,7 @@
 #include <cassert>
 
 #include "base/clock.h"
+#include "net/readiness.h"
 
 namespace imgcached::net {
 namespace {
@@ -27,12 +28,10 @@ struct Buffers {
   }
 };
 
-// What the loop is about to find out: some of `events`, or a failure.
 bool is_ready(uv_tcp_t& tcp, short events) {
   uv_os_fd_t fd;
   if (uv_fileno(reinterpret_cast<uv_handle_t*>(&tcp), &fd) != 0) return false;
-  pollfd asked{fd, events, 0};
-  return ::poll(&asked, 1, 0) > 0;
+  return net::is_ready(fd, events);
 }
 
 struct ConnectAwaiter {
@@ -275,6 +274,8 @@ void Stream::close() {
 }
 
 bool Stream::is_connected() const { return handle_ && !is_ready(handle_->uv, 0); }
+
+bool Stream::has_input() const { return handle_ && is_ready(handle_->uv, POLLIN); }
 
 Address Stream::peer() const {
   SocketAddress name;

@@ -70,6 +70,8 @@ class Stream {
   // nor after a reset. One that has only ended its own writing still reads.
   // Asks the system, for nobody hears of a reset while nobody reads.
   bool is_connected() const;
+  // Whether a read would bring something at once: bytes, the end or an error.
+  bool has_input() const;
 
   Address peer() const;
   Address local() const;  // our end

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <string>
 
 #include "tests/net/run_task.h"
@@ -88,6 +89,27 @@ TEST_CASE("a wait on a silent descriptor is timed out, and the next one works") 
           FdWatcher::readable);
   }
   loop.run();
+}
+
+// The loop's timers run before its descriptors.
+TEST_CASE("bug: a busy loop times out a wait for what has come in time") {
+  Loop loop;
+  SocketPair pair;
+  {
+    FdWatcher watcher(loop);
+    REQUIRE(watcher.watch(pair.ends[0]));
+    Gate gate;
+    std::optional<int> ready;
+    uv_update_time(loop.raw());
+    gate.spawn(keep(wait_for(watcher, FdWatcher::readable, 20), ready));
+    REQUIRE(::write(pair.ends[1], "x", 1) == 1);
+    const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+    while (std::chrono::steady_clock::now() < late) {}  // the loop is busy
+    run_until(loop, [&] { return gate.running() == 0; });
+    CHECK(*ready == FdWatcher::readable);
+  }
+  loop.run();
+  CHECK(loop.live_handles() == 0);
 }
 
 TEST_CASE("unwatching ends a wait with no event") {

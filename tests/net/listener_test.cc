@@ -63,6 +63,43 @@ TEST_CASE("connections that came while nobody accepted are handed out later") {
   CHECK(loop.live_handles() == 0);
 }
 
+Task<void> accept_all(Listener& listener, std::size_t& accepted) {
+  std::vector<Stream> streams;
+  while (true) {
+    Result<Stream> stream = co_await listener.accept();
+    if (!stream) co_return;
+    streams.push_back(std::move(*stream));
+    ++accepted;
+  }
+}
+
+TEST_CASE("bug: a crowd that connects at once has the loop's turn for itself") {
+  Loop loop;
+  {
+    Result<Listener> listener = Listener::open(loop, loopback(loop));
+    REQUIRE(listener.ok());
+    constexpr std::size_t crowd = 3 * Listener::accepts_per_turn_max + 10;
+    std::vector<Stream> clients;
+    for (std::size_t i = 0; i < crowd; ++i) {
+      Result<Stream> client = run_task(loop, Stream::connect(loop, listener->address(), 1'000));
+      REQUIRE(client.ok());
+      clients.push_back(std::move(*client));
+    }
+    Gate gate;
+    std::size_t accepted = 0;
+    gate.spawn(accept_all(*listener, accepted));
+    while (accepted < crowd) {
+      const std::size_t before = accepted;
+      uv_run(loop.raw(), UV_RUN_ONCE);
+      CHECK(accepted - before <= Listener::accepts_per_turn_max);
+    }
+    listener->close();
+    run_until(loop, [&] { return gate.running() == 0; });
+  }
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
 TEST_CASE("closing a listener gives the waiting acceptor, and later ones, an error") {
   Loop loop;
   {
