@@ -10,8 +10,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "net/address.h"
-
 namespace imgcached::db {
 namespace {
 
@@ -224,8 +222,52 @@ Connection::~Connection() {
 
 Task<Result<std::unique_ptr<Connection>>> Connection::open(net::Loop& loop, Settings settings,
                                                            std::uint64_t timeout_ms) {
+  const std::uint64_t deadline_ms = loop.now_ms() + timeout_ms;
+  if (!settings.socket.empty()) {
+    Task<Result<std::unique_ptr<Connection>>> opening =
+        open_at(loop, std::move(settings), {}, deadline_ms);
+    Result<std::unique_ptr<Connection>> opened = co_await std::move(opening);
+    co_return opened;
+  }
+  // The library would look a name up itself, and block.
+  Task<Result<std::vector<net::SocketAddress>>> resolving =
+      net::resolve(loop, net::Address{settings.host, settings.port}, timeout_ms);
+  Result<std::vector<net::SocketAddress>> resolved = co_await std::move(resolving);
+  if (!resolved) {
+    co_return Error{Errc::unavailable, std::string(settings.flag()) +
+                                           ": the database is not reachable at " +
+                                           settings.where() + ": " + resolved.error().message};
+  }
+  const std::uint64_t left_ms = deadline_ms - std::min(deadline_ms, loop.now_ms());
+  Task<Result<std::unique_ptr<Connection>>> opening =
+      open(loop, std::move(settings), std::move(*resolved), left_ms);
+  Result<std::unique_ptr<Connection>> opened = co_await std::move(opening);
+  co_return opened;
+}
+
+// As Stream::connect() does, each address gets its share of the time that is left.
+Task<Result<std::unique_ptr<Connection>>> Connection::open(
+    net::Loop& loop, Settings settings, std::vector<net::SocketAddress> addresses,
+    std::uint64_t timeout_ms) {
+  const std::uint64_t deadline_ms = loop.now_ms() + timeout_ms;
+  std::size_t untried = addresses.size();
+  while (true) {
+    const net::Address address = addresses[addresses.size() - untried].address();
+    const std::uint64_t now_ms = loop.now_ms();
+    const std::uint64_t left_ms = deadline_ms - std::min(deadline_ms, now_ms);
+    Task<Result<std::unique_ptr<Connection>>> opening =
+        open_at(loop, settings, address, now_ms + left_ms / untried);
+    Result<std::unique_ptr<Connection>> opened = co_await std::move(opening);
+    // A server that refuses us has been reached.
+    if (opened || opened.error().code != Errc::unavailable || --untried == 0) co_return opened;
+  }
+}
+
+Task<Result<std::unique_ptr<Connection>>> Connection::open_at(net::Loop& loop, Settings settings,
+                                                              net::Address server,
+                                                              std::uint64_t deadline_ms) {
   std::unique_ptr<Connection> connection(new Connection(loop, std::move(settings)));
-  Task<Result<void>> logging_in = connection->log_in(loop.now_ms() + timeout_ms);
+  Task<Result<void>> logging_in = connection->log_in(std::move(server), deadline_ms);
   Result<void> logged_in = co_await std::move(logging_in);
   if (!logged_in) co_return std::move(logged_in).error();
   co_return std::move(connection);
@@ -245,35 +287,19 @@ Result<void> Connection::configure() {
   return {};
 }
 
-Task<Result<void>> Connection::log_in(std::uint64_t deadline_ms) {
+Task<Result<void>> Connection::log_in(net::Address server, std::uint64_t deadline_ms) {
   Result<void> configured = configure();
   if (!configured) co_return configured;
-
-  // The library would look a name up itself, and block.
-  std::string host;
-  if (settings_.socket.empty()) {
-    const std::uint64_t left_ms = deadline_ms - std::min(deadline_ms, loop_.now_ms());
-    Task<Result<std::vector<net::SocketAddress>>> resolving =
-        net::resolve(loop_, net::Address{settings_.host, settings_.port}, left_ms);
-    Result<std::vector<net::SocketAddress>> resolved = co_await std::move(resolving);
-    if (!resolved) {
-      broken_ = true;
-      co_return Error{Errc::unavailable, std::string(settings_.flag()) +
-                                             ": the database is not reachable at " +
-                                             settings_.where() + ": " + resolved.error().message};
-    }
-    host = resolved->front().address().host;
-  }
 
   const auto text_or_null = [](const std::string& text) {
     return text.empty() ? nullptr : text.c_str();
   };
   MYSQL* connected = nullptr;
   auto proceed = [&](int events) { return mysql_real_connect_cont(&connected, mysql_, events); };
-  const int awaited =
-      mysql_real_connect_start(&connected, mysql_, text_or_null(host), text_or_null(settings_.user),
-                               settings_.password.c_str(), text_or_null(settings_.name),
-                               settings_.port, text_or_null(settings_.socket), 0);
+  const int awaited = mysql_real_connect_start(
+      &connected, mysql_, text_or_null(server.host), text_or_null(settings_.user),
+      settings_.password.c_str(), text_or_null(settings_.name), server.port,
+      text_or_null(settings_.socket), 0);
   Task<void> finished = finish(awaited, proceed, deadline_ms);
   co_await std::move(finished);
   if (!connected) co_return login_failure();

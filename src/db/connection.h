@@ -30,6 +30,7 @@
 #include "base/task.h"
 #include "db/query.h"
 #include "db/settings.h"
+#include "net/address.h"
 #include "net/fd_watcher.h"
 #include "net/loop.h"
 
@@ -43,12 +44,17 @@ class Connection {
   static constexpr std::uint64_t timeout_default_ms = 2000;
   static constexpr std::size_t statements_max = 64;  // prepared at a time
 
-  // Connects and logs in. The session has utf8mb4, UTC, strict mode, and gives
-  // up waiting for the lock of a row or a table after a second, before we do: so
-  // it is certain that nothing happened. Errors begin with the flag of the setting
-  // that is to blame.
+  // Connects and logs in; the timeout covers it all. A host name may have several
+  // addresses: they are tried in turn, until a server answers. The session has
+  // utf8mb4, UTC, strict mode, and gives up waiting for the lock of a row or a
+  // table after a second, before we do: so it is certain that nothing happened.
+  // Errors begin with the flag of the setting that is to blame.
   static Task<Result<std::unique_ptr<Connection>>> open(
       net::Loop& loop, Settings settings, std::uint64_t timeout_ms = timeout_default_ms);
+  // The same with the addresses of settings.host known. REQUIRES: there is one.
+  static Task<Result<std::unique_ptr<Connection>>> open(net::Loop& loop, Settings settings,
+                                                        std::vector<net::SocketAddress> addresses,
+                                                        std::uint64_t timeout_ms);
 
   // Says goodbye if that is possible at once. REQUIRES: no operation under way.
   ~Connection();
@@ -76,8 +82,12 @@ class Connection {
   };
 
   Connection(net::Loop& loop, Settings settings);
+  // `server` is numeric, or has no host: the socket of the settings.
+  static Task<Result<std::unique_ptr<Connection>>> open_at(net::Loop& loop, Settings settings,
+                                                           net::Address server,
+                                                           std::uint64_t deadline_ms);
   Result<void> configure();
-  Task<Result<void>> log_in(std::uint64_t deadline_ms);
+  Task<Result<void>> log_in(net::Address server, std::uint64_t deadline_ms);
   Task<Result<st_mysql_stmt*>> prepare(const std::string& sql, std::uint64_t deadline_ms);
   Task<void> forget_oldest(std::uint64_t deadline_ms);
   std::vector<Row> take_rows(st_mysql_stmt* statement);

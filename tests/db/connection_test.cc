@@ -129,6 +129,32 @@ TEST_CASE("a server that takes TCP connections and says nothing is given up in t
   ::close(listener);
 }
 
+TEST_CASE("bug: of a host with several addresses only the first is tried") {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  net::SocketAddress second;
+  socklen_t length = sizeof second.storage;
+  second.storage.ss_family = AF_INET;
+  REQUIRE(::bind(listener, second.raw(), sizeof(sockaddr_in)) == 0);
+  REQUIRE(::listen(listener, 1) == 0);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&second.storage), &length);
+  net::Loop loop;
+  Settings settings;
+  settings.host = "two.example";
+  const Result<std::vector<net::SocketAddress>> nobody =
+      run_task(loop, net::resolve(loop, {"127.0.0.1", 1}));
+  std::vector<net::SocketAddress> addresses{nobody->front(), second};
+  const Result<ConnectionPtr> opened =
+      run_task(loop, Connection::open(loop, settings, std::move(addresses), 200));
+  REQUIRE_FALSE(opened.ok());  // the second takes the connection and says nothing
+  CHECK(opened.error().code == Errc::unavailable);
+  const int reached = ::accept(listener, nullptr, nullptr);
+  CHECK(reached >= 0);
+  ::close(reached);
+  ::close(listener);
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
 TEST_CASE("a session speaks utf8mb4, lives in UTC and is strict") {
   Session session;
   const QueryResult result = session.must(
