@@ -50,7 +50,7 @@ Task<Result<void>> BackendNode::start() {
   pages_ = std::move(*pages);
 
   server_.emplace(loop_, pages_->router(), pages_->error_renderer(),
-                  server_options(config_, "backend"));
+                  server_options(config_, "backend", config_.descriptors.backend_connections));
   pages_->observe(*server_);
   Result<void> listening = server_->listen(addresses->front());
   if (!listening) co_return bad_setting("listen", listening.error().message);

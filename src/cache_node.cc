@@ -14,9 +14,10 @@ db::PoolLimits pool_limits() {
 
 }  // namespace
 
-http::Server::Options server_options(const Config& config, std::string name) {
+http::Server::Options server_options(const Config& config, std::string name,
+                                     std::size_t connections_max) {
   http::Server::Options options;
-  options.limits.connections_max = config.connections_max;
+  options.limits.connections_max = connections_max;
   options.access_log = config.access_log;
   options.name = std::move(name);
   return options;
@@ -28,7 +29,8 @@ CacheNode::CacheNode(const Config& config)
       pool_(loop_, config.database, pool_limits()),
       service_(loop_, pool_),
       api_(service_, config.max_upload_bytes),
-      server_(loop_, router_, cache::CacheApi::render_error, server_options(config, "cache")) {
+      server_(loop_, router_, cache::CacheApi::render_error,
+              server_options(config, "cache", config.descriptors.cache_connections)) {
   api_.add_routes(router_);
   api_.set_server(server_);
 }

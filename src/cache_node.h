@@ -20,7 +20,8 @@
 namespace imgcached {
 
 // Of the server of that name, in either node.
-http::Server::Options server_options(const Config& config, std::string name);
+http::Server::Options server_options(const Config& config, std::string name,
+                                     std::size_t connections_max);
 
 class CacheNode {
  public:

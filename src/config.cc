@@ -240,14 +240,26 @@ Error bad_setting(std::string_view option, std::string_view reason) {
   return Error{Errc::invalid_argument, std::move(message)};
 }
 
-std::size_t connections_within(std::uint64_t descriptors) {
-  // Files that are read, the database, listeners, libraries, and the connections
-  // that are refused at a time (http::ServerLimits::refusals_max) on both ports.
+std::optional<DescriptorPlan> plan_descriptors(std::uint64_t descriptors, Role role) {
+  // Files that are read or small uploads, the database, listeners, libraries, and the
+  // connections that are refused at a time (http::ServerLimits::refusals_max).
   constexpr std::uint64_t reserved = 256;
-  // One of each server, and the file of an upload.
-  constexpr std::uint64_t per_connection = 3;
-  if (descriptors < descriptors_min) return 0;
-  return (descriptors - reserved) / per_connection;
+  constexpr std::uint64_t upload_files_min = 8;
+  if (descriptors < descriptors_min) return std::nullopt;
+  const std::uint64_t free = descriptors - reserved;
+  const DescriptorPlan most;
+  const auto at_most = [](std::uint64_t count, std::size_t limit) {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(count, limit));
+  };
+  DescriptorPlan plan;
+  plan.upload_files = at_most(std::max(free / 8, upload_files_min), most.upload_files);
+  const std::uint64_t connections = free - plan.upload_files;
+  const std::uint64_t of_cache = role == Role::combined ? connections / 4
+                                 : role == Role::cache  ? connections
+                                                        : 0;
+  plan.cache_connections = at_most(of_cache, most.cache_connections);
+  plan.backend_connections = at_most(connections - of_cache, most.backend_connections);
+  return plan;
 }
 
 ParsedConfig parse_config(int argument_count, const char* const* arguments) {

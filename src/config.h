@@ -25,6 +25,15 @@ enum class Role {
   cache,     // the cache service only
 };
 
+// How many descriptors may be open at a time, for what.
+struct DescriptorPlan {
+  std::size_t backend_connections = 16'384;
+  std::size_t cache_connections = 16'384;
+  std::size_t upload_files = 1'024;
+
+  friend bool operator==(const DescriptorPlan&, const DescriptorPlan&) = default;
+};
+
 struct Config {
   Role role = Role::combined;
   net::Address listen{"127.0.0.1", 5000};
@@ -36,8 +45,7 @@ struct Config {
   images::Durability durability = images::Durability::strict;
   log::Level log_level = log::Level::info;
   bool access_log = false;
-  // No setting: what the limit of descriptors allows each server; see main.cc.
-  std::size_t connections_max = 16'384;
+  DescriptorPlan descriptors;  // no setting: what the system allows; see main.cc
 };
 
 // The settings of this run; or, for --help and --version and for an error, what
@@ -57,9 +65,10 @@ ParsedConfig parse_config(int argument_count, const char* const* arguments);
 // What a process needs to serve anybody.
 inline constexpr std::size_t descriptors_min = 304;
 
-// How many connections each of the two servers may have within that many
-// descriptors; 0 below descriptors_min.
-std::size_t connections_within(std::uint64_t descriptors);
+// The plan for a process that may open that many; nothing below descriptors_min.
+// No figure exceeds that of a default plan. Where both services are in one
+// process, the backend gets the larger part: it needs no connection to the cache.
+std::optional<DescriptorPlan> plan_descriptors(std::uint64_t descriptors, Role role);
 
 inline constexpr const char* version = "0.1.0";
 

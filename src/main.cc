@@ -9,11 +9,11 @@
 
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -159,8 +159,9 @@ int serve_with_cache(const Config& config, net::Loop& loop, images::BlobStore& b
 int run_backend(const Config& config) {
   net::Loop loop;
   // The images come first: a start that fails on them leaves the database alone.
-  Result<images::BlobStore> blobs =
-      images::BlobStore::open(loop, {config.images, config.durability, config.max_upload_bytes});
+  Result<images::BlobStore> blobs = images::BlobStore::open(
+      loop,
+      {config.images, config.durability, config.max_upload_bytes, config.descriptors.upload_files});
   if (!blobs) return fail(bad_setting("images", blobs.error().message));
   Result<bool> has_images = blobs->has_images();
   if (!has_images) return fail(bad_setting("images", has_images.error().message));
@@ -173,26 +174,27 @@ int run_backend(const Config& config) {
 }
 
 // As many descriptors as we may have.
-Result<void> fit_connections_to_descriptors(Config& config) {
+Result<void> fit_to_descriptors(Config& config) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
-  const std::size_t fitting = connections_within(limit.rlim_cur);
-  if (fitting == 0) {
+  const std::optional<DescriptorPlan> plan = plan_descriptors(limit.rlim_cur, config.role);
+  if (!plan) {
     return Error{Errc::invalid_argument, "a process may open " + std::to_string(limit.rlim_cur) +
                                              " files here, " + std::to_string(descriptors_min) +
                                              " are needed; raise `ulimit -n`"};
   }
-  config.connections_max = std::min(config.connections_max, fitting);
-  log::info("limits descriptors={} connections_max={}", limit.rlim_cur, config.connections_max);
+  config.descriptors = *plan;
+  log::info("limits descriptors={} backend_connections={} cache_connections={} upload_files={}",
+            limit.rlim_cur, plan->backend_connections, plan->cache_connections, plan->upload_files);
   return {};
 }
 
 int run(Config config) {
   log::set_level(config.log_level);
-  const Result<void> fitted = fit_connections_to_descriptors(config);
+  const Result<void> fitted = fit_to_descriptors(config);
   if (!fitted) return fail(fitted.error());
   return config.role == Role::cache ? run_cache(config) : run_backend(config);
 }

@@ -7,16 +7,27 @@ namespace {
 
 // Below 512 descriptors both servers together used to be given all of them.
 TEST_CASE("the connections of both servers and their uploads fit into the descriptors") {
-  CHECK(connections_within(0) == 0);
-  CHECK(connections_within(descriptors_min - 1) == 0);
-  CHECK(connections_within(descriptors_min) == 16);
-  for (std::uint64_t descriptors = descriptors_min; descriptors < 5'000; ++descriptors) {
-    CAPTURE(descriptors);
-    CHECK(3 * connections_within(descriptors) + 256 <= descriptors);
-    CHECK(connections_within(descriptors) >= connections_within(descriptors - 1));
+  for (const Role role : {Role::combined, Role::backend, Role::cache}) {
+    CHECK_FALSE(plan_descriptors(0, role));
+    CHECK_FALSE(plan_descriptors(descriptors_min - 1, role));
+    for (std::uint64_t descriptors = descriptors_min; descriptors < 50'000; ++descriptors) {
+      const DescriptorPlan plan = *plan_descriptors(descriptors, role);
+      const std::size_t all = plan.backend_connections + plan.cache_connections + plan.upload_files;
+      REQUIRE(all + 256 <= descriptors);
+      REQUIRE(plan.upload_files >= 8);
+      REQUIRE((role == Role::cache || plan.backend_connections >= 30));
+      REQUIRE((role == Role::backend || plan.cache_connections >= 10));
+    }
+    CHECK(plan_descriptors(~std::uint64_t{0}, role)->upload_files == 1'024);  // RLIM_INFINITY
   }
-  CHECK(connections_within(65'536) > 16'384);
-  CHECK(connections_within(~std::uint64_t{0}) > 16'384);  // RLIM_INFINITY
+  CHECK(plan_descriptors(~std::uint64_t{0}, Role::combined) == DescriptorPlan());
+}
+
+TEST_CASE("bug: a process that may open 20,000 files can't hold 10,000 connections") {
+  for (const Role role : {Role::combined, Role::backend}) {
+    CHECK(plan_descriptors(20'000, role)->backend_connections > 10'000);
+  }
+  CHECK(plan_descriptors(20'000, Role::cache)->cache_connections > 10'000);
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ BlobWriter::BlobWriter(BlobWriter&& other) noexcept
       name_(std::move(other.name_)),
       buffer_(std::move(other.buffer_)),
       file_(std::move(other.file_)),
+      is_counted_(std::exchange(other.is_counted_, false)),
       content_type_(other.content_type_),
       byte_size_(other.byte_size_),
       digest_(std::move(other.digest_)),
@@ -82,7 +83,15 @@ Result<void> BlobWriter::judge_type() {
                "this is no image of an accepted type; send " + std::string(accepted_types)};
 }
 
+// A small upload never comes here: its file is open for one job of the thread pool.
 Task<Result<void>> BlobWriter::flush() {
+  if (!is_counted_) {
+    if (store_->upload_files_ >= store_->options_.upload_files_max) {
+      co_return Error{Errc::unavailable, "too many large images are being sent; try again"};
+    }
+    ++store_->upload_files_;
+    is_counted_ = true;
+  }
   auto job = [this] { return write_buffer(); };
   Result<void> written = co_await net::offload(*store_->loop_, job);
   if (!written) co_return for_client(written.error());
@@ -134,13 +143,19 @@ Task<Result<BlobWriter::Finished>> BlobWriter::finish() {
     if (!removed) log::warning("file_left_behind reason=\"{}\"", removed.error().message);
     co_return for_client(durable.error());
   }
-  settled_ = true;
+  settle();
   co_return Finished{location, *content_type_, byte_size_, digest_.finish()};
+}
+
+// The file is closed, or about to be.
+void BlobWriter::settle() {
+  settled_ = true;
+  if (std::exchange(is_counted_, false)) --store_->upload_files_;
 }
 
 Task<void> BlobWriter::discard() {
   if (settled_) co_return;
-  settled_ = true;
+  settle();
   if (!file_) co_return;
   auto job = [this] {
     static_cast<void>(file_->close());

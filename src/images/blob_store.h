@@ -45,6 +45,7 @@ struct BlobStoreOptions {
   std::string root;
   Durability durability = Durability::strict;
   std::uint64_t image_bytes_max = 32u << 20;
+  std::size_t upload_files_max = 1'024;  // temporary files at a time; beyond: unavailable
 };
 
 class BlobStore;
@@ -62,8 +63,8 @@ class BlobWriter {
   BlobWriter(BlobWriter&&) noexcept;
   ~BlobWriter();
 
-  // Errors: unsupported_type, too_large, storage_*. After an error, only
-  // discard() is left.
+  // Errors: unsupported_type, too_large, unavailable, storage_*. After an error,
+  // only discard() is left.
   Task<Result<void>> write(std::string_view piece);
 
   struct Finished {
@@ -88,12 +89,14 @@ class BlobWriter {
   Task<Result<void>> flush();
   Result<void> write_buffer();
   Result<void> make_durable(const std::string& location);
+  void settle();
   std::string unfinished_path() const;
 
   BlobStore* store_;
   std::string name_;
   std::string buffer_;
   std::optional<net::File> file_;  // the temporary file, once there is one
+  bool is_counted_ = false;        // among those that are open
   std::optional<std::string_view> content_type_;
   std::uint64_t byte_size_ = 0;
   DigestStream digest_;
@@ -168,7 +171,8 @@ class BlobStore {
   net::Loop* loop_;
   BlobStoreOptions options_;
   net::File lock_;
-  NewPaths made_;  // goes before the lock does
+  std::size_t upload_files_ = 0;  // open
+  NewPaths made_;                 // goes before the lock does
   Random names_;
   std::vector<std::string> left_behind_;  // files that should be gone, and could not be removed
 };

@@ -190,6 +190,36 @@ TEST_CASE("a discarded upload leaves nothing, however far it came") {
   }
 }
 
+TEST_CASE("so many uploads have a file at a time; one more is unavailable, a small one is not") {
+  Disk disk;
+  Result<BlobStore> opened = BlobStore::open(disk.loop, {disk.root, Durability::none, 1 << 20, 2});
+  REQUIRE(opened.ok());
+  BlobStore blobs = std::move(*opened);
+  REQUIRE(blobs.prepare().ok());
+  const std::string large = gif("large", BlobWriter::buffer_bytes);
+  BlobWriter first = blobs.begin();
+  BlobWriter second = blobs.begin();
+  BlobWriter third = blobs.begin();
+  CHECK(disk.run(first.write(large)).ok());
+  CHECK(disk.run(second.write(large)).ok());
+  const Result<void> refused = disk.run(third.write(large));
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == Errc::unavailable);
+  run_task(disk.loop, third.discard());
+  BlobWriter small = blobs.begin();
+  CHECK(disk.run(small.write(gif("small"))).ok());
+  CHECK(disk.run(small.finish()).ok());
+  // Either end of an upload makes room.
+  CHECK(disk.run(first.finish()).ok());
+  BlobWriter fourth = blobs.begin();
+  CHECK(disk.run(fourth.write(large)).ok());
+  run_task(disk.loop, second.discard());
+  BlobWriter fifth = blobs.begin();
+  CHECK(disk.run(fifth.write(large)).ok());
+  run_task(disk.loop, fourth.discard());
+  run_task(disk.loop, fifth.discard());
+}
+
 TEST_CASE("unfinished uploads of a former run are removed at the start, images are not") {
   Disk disk;
   std::string location;
