@@ -1,5 +1,7 @@
 #include "cache_node.h"
 
+#include <algorithm>
+
 namespace imgcached {
 namespace {
 
@@ -18,6 +20,9 @@ http::Server::Options server_options(const Config& config, std::string name,
                                      std::size_t connections_max) {
   http::Server::Options options;
   options.limits.connections_max = connections_max;
+  // An image in base64, as JSON, is the largest body there is.
+  options.limits.body_bytes_in_flight_max =
+      std::max(options.limits.body_bytes_in_flight_max, 2 * config.max_upload_bytes);
   options.access_log = config.access_log;
   options.name = std::move(name);
   return options;

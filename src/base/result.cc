@@ -8,6 +8,7 @@ std::string_view to_string(Errc code) {
     case Errc::not_found: return "not_found";
     case Errc::too_large: return "too_large";
     case Errc::unsupported_type: return "unsupported_type";
+    case Errc::precondition_failed: return "precondition_failed";
     case Errc::unavailable: return "unavailable";
     case Errc::uncertain: return "uncertain";
     case Errc::storage_full: return "storage_full";

@@ -17,19 +17,20 @@
 namespace imgcached {
 
 enum class Errc {
-  invalid_argument,  // the caller sent something that can never work
-  not_found,         // there is nothing under that name
-  too_large,         // over a stated limit
-  unsupported_type,  // well-formed, but not of a kind we accept
-  unavailable,       // something we depend on is down or overloaded: try again
-  uncertain,         // the same, and what was asked for may have happened all the same
-  storage_full,      // the disk or a quota is exhausted
-  storage_failed,    // the file system refused for another reason
-  data_lost,         // what was stored is damaged or gone, for good
-  timed_out,         // the peer, or something we depend on, took too long
-  closed,            // the peer went away, or we closed the resource ourselves
-  protocol,          // the peer broke the protocol
-  internal,          // should not happen; says where to look
+  invalid_argument,     // the caller sent something that can never work
+  not_found,            // there is nothing under that name
+  too_large,            // over a stated limit
+  unsupported_type,     // well-formed, but not of a kind we accept
+  precondition_failed,  // things are not as the caller said they must be
+  unavailable,          // something we depend on is down or overloaded: try again
+  uncertain,            // the same, and what was asked for may have happened all the same
+  storage_full,         // the disk or a quota is exhausted
+  storage_failed,       // the file system refused for another reason
+  data_lost,            // what was stored is damaged or gone, for good
+  timed_out,            // the peer, or something we depend on, took too long
+  closed,               // the peer went away, or we closed the resource ourselves
+  protocol,             // the peer broke the protocol
+  internal,             // should not happen; says where to look
 };
 
 // The stable lower-case name of a code, for logs and tests.

@@ -32,7 +32,7 @@ Response refuse(int status, const Error& error) {
   std::string words;
   http::JsonWriter(words).string(http::reason_phrase(status));
   Response response = http::make_response(status, json_type, std::move(words));
-  response.headers.add("X-Reason", http::header_text(error.message));
+  response.headers.add("X-Reason", error.message);
   if (status == 503) response.headers.add("Retry-After", "1");
   return response;
 }
@@ -92,20 +92,22 @@ CacheApi::CacheApi(CacheService& service, std::uint64_t value_bytes_max)
 
 void CacheApi::add_routes(http::Router& router) {
   using Member = Task<Response> (CacheApi::*)(Request&);
+  using Effect = http::Route::Effect;
   const auto add = [&](Method method, const char* path, Member member, std::uint64_t bytes_max,
-                       bool is_safe = true) {
+                       Effect effect = Effect::by_method) {
     router.add({method, path, [this, member](Request& request) { return (this->*member)(request); },
-                bytes_max, false, is_safe});
+                bytes_max, http::Route::Body::optional, effect});
   };
-  constexpr bool unsafe = false;
   const std::uint64_t put_bytes_max =
       http::base64::encoded_size(value_bytes_max_) + parameters_bytes_max;
   for (const Method method : {Method::get, Method::post}) {
-    add(method, "/put_into_memcache", &CacheApi::put, put_bytes_max, unsafe);
+    add(method, "/put_into_memcache", &CacheApi::put, put_bytes_max, Effect::mutating);
     add(method, "/get_from_memcache", &CacheApi::get, parameters_bytes_max);
-    add(method, "/clear_cache", &CacheApi::clear, parameters_bytes_max, unsafe);
-    add(method, "/refresh_configuration", &CacheApi::refresh, parameters_bytes_max, unsafe);
-    add(method, "/invalidate_specific_key", &CacheApi::invalidate, parameters_bytes_max, unsafe);
+    add(method, "/clear_cache", &CacheApi::clear, parameters_bytes_max, Effect::mutating);
+    add(method, "/refresh_configuration", &CacheApi::refresh, parameters_bytes_max,
+        Effect::mutating);
+    add(method, "/invalidate_specific_key", &CacheApi::invalidate, parameters_bytes_max,
+        Effect::mutating);
   }
   add(Method::get, "/stats", &CacheApi::stats, 0);
   add(Method::get, "/keys", &CacheApi::keys, 0);
@@ -116,7 +118,7 @@ void CacheApi::add_routes(http::Router& router) {
 
 Response CacheApi::render_error(std::string_view, int status, std::string_view message) {
   Response response = http::json_error(status, message);
-  response.headers.add("X-Reason", http::header_text(message));
+  response.headers.add("X-Reason", std::string(message));
   return response;
 }
 
@@ -342,7 +344,7 @@ Task<Response> CacheApi::metrics(Request&) {
                   stats.lease_rejections);
   metrics.gauge("imgcached_cache_stats_rows_queued", "Statistics waiting for the database.",
                 service_.recorder().queued());
-  metrics.server("cache", server_->stats(), server_->open_connections());
+  metrics.server(*server_);
   co_return metrics.response();
 }
 

@@ -13,6 +13,10 @@ Error over_limit(std::uint64_t bytes_max) {
                "the body is over the limit of " + std::to_string(bytes_max) + " bytes; send less"};
 }
 
+Error over_budget() {
+  return Error{Errc::unavailable, "too much is being sent to this server; try again in a moment"};
+}
+
 Error too_slow() {
   return Error{Errc::timed_out, "the body stopped coming, or came too slowly; send it again"};
 }
@@ -20,16 +24,19 @@ Error too_slow() {
 }  // namespace
 
 BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& parser,
-                       const MessageHead& head, std::uint64_t bytes_max, Pace pace)
+                       const MessageHead& head, std::uint64_t bytes_max, Pace pace,
+                       ByteBudget& budget)
     : stream_(stream),
       buffer_(buffer),
       parser_(parser),
       content_length_(head.chunked ? std::nullopt : head.content_length),
       bytes_max_(bytes_max),
+      share_(budget),
       pace_(pace),
       patience_ms_(pace.pause_max_ms) {
   const auto expectation = head.headers.find("Expect");
   continue_pending_ = expectation && head.has_body() && head.version_minor >= 1;
+  if (content_length_.value_or(0) > budget.left()) error_ = over_budget();
   if (content_length_.value_or(0) > bytes_max_) error_ = over_limit(bytes_max_);
   if (!head.has_body()) {
     std::string_view nothing;
@@ -75,9 +82,11 @@ Task<Result<std::string_view>> BodyReader::next() {
     if (event == Parser::Event::end) at_end_ = true;
     if (event == Parser::Event::error) error_ = Error{Errc::protocol, parser_.error_message()};
     if (event == Parser::Event::body) {
-      bytes_read_ += parser_.body().size();
-      if (bytes_read_ <= bytes_max_) co_return parser_.body();
-      error_ = over_limit(bytes_max_);
+      const std::size_t size = parser_.body().size();
+      bytes_read_ += size;
+      if (bytes_read_ > bytes_max_) error_ = over_limit(bytes_max_);
+      else if (is_kept_ && !share_.take(size)) error_ = over_budget();
+      else co_return parser_.body();
     }
     if (event == Parser::Event::need_more) {
       Result<void> refilled = co_await refill();
@@ -119,12 +128,15 @@ Task<Result<Blob>> BodyReader::read_blob() {
 }
 
 bool BodyReader::droppable(std::uint64_t rest_bytes_max) const {
-  if (error_ && error_->code != Errc::too_large) return false;
+  const bool is_intact =
+      !error_ || error_->code == Errc::too_large || error_->code == Errc::unavailable;
+  if (!is_intact) return false;
   return content_length_ && *content_length_ - bytes_read_ <= rest_bytes_max && !continue_pending_;
 }
 
 Task<bool> BodyReader::drop() {
-  error_.reset();  // at most: too large for its reader
+  error_.reset();  // at most: too much for its reader
+  is_kept_ = false;
   bytes_max_ = content_length_.value_or(0);
   while (true) {
     Result<std::string_view> piece = co_await next();

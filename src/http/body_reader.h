@@ -5,6 +5,10 @@
 // handler first asks. The bound is the route's; it is checked against
 // Content-Length at once and against the bytes as they come otherwise.
 //
+// What has been read counts against a budget that all requests share, for as long
+// as this one lives. A body that announces more than is left of it is refused
+// before a byte is read, and one that comes to more, in the middle.
+//
 // A client may take its time, but not for ever: the pace bounds how long is
 // waited. Each read uses up the time that was waited for it, each byte gives
 // 1 / bytes_per_second_min of a second back, and never is there more left than
@@ -21,6 +25,7 @@
 #include "base/blob.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "http/byte_budget.h"
 #include "http/parser.h"
 #include "net/stream.h"
 
@@ -35,13 +40,14 @@ class BodyReader {
   };
 
   BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& parser, const MessageHead& head,
-             std::uint64_t bytes_max, Pace pace);
+             std::uint64_t bytes_max, Pace pace, ByteBudget& budget);
 
   // What the client announced; absent with chunked coding.
   std::optional<std::uint64_t> content_length() const { return content_length_; }
 
   // The next piece, valid until the next call; empty at the end. Errors:
-  // too_large, timed_out, closed, protocol. After an error, only errors.
+  // too_large, unavailable (the budget), timed_out, closed, protocol. After an
+  // error, only errors.
   Task<Result<std::string_view>> next();
 
   // The rest of the body in one piece. Errors as above.
@@ -69,6 +75,8 @@ class BodyReader {
   std::optional<std::uint64_t> content_length_;
   std::uint64_t bytes_max_;
   std::uint64_t bytes_read_ = 0;
+  ByteBudget::Share share_;
+  bool is_kept_ = true;  // false: what is read is dropped, and counts for nothing
   const Pace pace_;
   std::uint64_t patience_ms_;  // for the next read
   bool at_end_ = false;

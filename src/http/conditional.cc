@@ -25,21 +25,58 @@ std::optional<std::uint64_t> parse_position(std::string_view digits) {
   return value;
 }
 
+enum class Comparison { strong, weak };
+
+// Whether the list of entity-tags names `etag`, or is `*`.
+bool names(std::string_view list, std::string_view etag, Comparison comparison) {
+  list = trimmed(list);
+  if (list == "*") return true;
+  while (true) {
+    list.remove_prefix(std::min(list.find_first_not_of(" \t,"), list.size()));
+    const bool is_weak = list.starts_with("W/");
+    if (is_weak) list.remove_prefix(2);
+    if (!list.starts_with('"')) return false;
+    const auto close = list.find('"', 1);
+    if (close == list.npos) return false;
+    const bool counts = comparison == Comparison::weak || !is_weak;
+    if (counts && list.substr(0, close + 1) == etag) return true;
+    list = trimmed(list.substr(close + 1));
+    if (!list.starts_with(',')) return false;
+  }
+}
+
+// The only element of a list that is not empty; nothing when there are several.
+std::optional<std::string_view> only_element(std::string_view list) {
+  std::optional<std::string_view> found;
+  while (true) {
+    const auto comma = list.find(',');
+    const std::string_view element = trimmed(list.substr(0, comma));
+    if (!element.empty() && found) return std::nullopt;
+    if (!element.empty()) found = element;
+    if (comma == list.npos) return found;
+    list.remove_prefix(comma + 1);
+  }
+}
+
 }  // namespace
 
 bool if_none_match(std::string_view header, std::string_view etag) {
-  header = trimmed(header);
-  if (header == "*") return true;
-  while (true) {
-    header.remove_prefix(std::min(header.find_first_not_of(" \t,"), header.size()));
-    if (header.starts_with("W/")) header.remove_prefix(2);
-    if (!header.starts_with('"')) return false;
-    const auto close = header.find('"', 1);
-    if (close == header.npos) return false;
-    if (header.substr(0, close + 1) == etag) return true;
-    header = trimmed(header.substr(close + 1));
-    if (!header.starts_with(',')) return false;
-  }
+  return names(header, etag, Comparison::weak);
+}
+
+bool if_match(std::string_view header, std::string_view etag) {
+  return names(header, etag, Comparison::strong);
+}
+
+bool has_precondition(const Headers& headers) {
+  return headers.find("If-Match") || headers.find("If-None-Match");
+}
+
+bool precondition_holds(const Headers& headers, std::optional<std::string_view> etag) {
+  const auto wanted = headers.joined("If-Match");
+  if (wanted && !(etag && if_match(*wanted, *etag))) return false;
+  const auto unwanted = headers.joined("If-None-Match");
+  return !(unwanted && etag && if_none_match(*unwanted, *etag));
 }
 
 bool if_range(std::string_view header, std::string_view etag) {
@@ -54,7 +91,9 @@ Range resolve_range(std::string_view header, std::uint64_t size) {
   if (equals == header.npos || !equals_ignoring_case(header.substr(0, equals), "bytes")) {
     return whole;
   }
-  const std::string_view spec = header.substr(equals + 1);
+  const auto only = only_element(header.substr(equals + 1));
+  if (!only) return whole;
+  const std::string_view spec = *only;
   const auto dash = spec.find('-');
   if (dash == spec.npos) return whole;
 

@@ -6,14 +6,25 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "http/message.h"
 
 namespace imgcached::http {
 
 // Whether If-None-Match names `etag` (or is `*`), compared weakly: then the
 // answer is 304. What is malformed matches nothing.
 bool if_none_match(std::string_view header, std::string_view etag);
+
+// Whether If-Match names `etag` (or is `*`), strongly compared.
+bool if_match(std::string_view header, std::string_view etag);
+
+// Whether there is a condition on changing what is there, and whether it holds:
+// `etag` is of what is there now, absent when there is nothing. If not: 412.
+bool has_precondition(const Headers& headers);
+bool precondition_holds(const Headers& headers, std::optional<std::string_view> etag);
 
 // Whether If-Range lets a Range count: the header must be just `etag`, strongly
 // compared. A date never matches, for we send no Last-Modified with an image.
@@ -33,8 +44,9 @@ struct Range {
   friend bool operator==(const Range&, const Range&) = default;
 };
 
-// Reads `bytes=a-b`, `bytes=a-` and `bytes=-n` against a representation of
-// `size` bytes, as section 14.2 wants it: what is not well-formed is ignored.
+// Reads `bytes=a-b`, `bytes=a-` and `bytes=-n`, also as a list of which all else
+// is empty, against a representation of `size` bytes, as section 14.2 wants it:
+// what is not well-formed is ignored.
 Range resolve_range(std::string_view header, std::uint64_t size);
 
 // The time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.

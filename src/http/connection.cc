@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/request_origin.h"
 #include "http/status.h"
 #include "http/url.h"
 
@@ -24,7 +25,8 @@ Connection::Connection(Server& server, net::Stream stream)
       limits_(server.options_.limits),
       stream_(std::move(stream)),
       buffer_(server.loop_.buffers()),
-      parser_(Parser::Kind::request, limits_.parser) {}
+      parser_(Parser::Kind::request, limits_.parser),
+      local_(stream_.local()) {}
 
 Task<void> Connection::run() {
   bool open = true;
@@ -49,6 +51,7 @@ void Connection::finish() {
 
 Task<Connection::Arrival> Connection::await_head() {
   idle_ = true;
+  bool is_pipelined = true;
   while (true) {
     if (idle_ && !buffer_.empty()) {
       idle_ = false;
@@ -58,6 +61,7 @@ Task<Connection::Arrival> Connection::await_head() {
     const Parser::Event event = parser_.advance(input);
     buffer_.consume(buffer_.unread().size() - input.size());
     if (event == Parser::Event::head) {
+      pipelined_ = is_pipelined ? pipelined_ + 1 : 0;
       stream_.set_deadline(0);
       co_return Arrival::request;
     }
@@ -69,6 +73,8 @@ Task<Connection::Arrival> Connection::await_head() {
       buffer_.release();
       stream_.set_deadline(limits_.idle_timeout_ms);
     }
+    // Only of a client that does pipeline it is worth asking.
+    is_pipelined = is_pipelined && pipelined_ > 0 && stream_.has_input();
     Result<std::size_t> count = co_await stream_.read(buffer_);
     if (count && *count == 0) co_return Arrival::gone;
     if (!count) {
@@ -79,37 +85,58 @@ Task<Connection::Arrival> Connection::await_head() {
   }
 }
 
-// Fills in the request's path and finds its route. A refusal says why there is
-// nothing to hand the request to.
-std::optional<Connection::Refusal> Connection::admit(Request& request, Router::Match& match) const {
+// Fills in where the request goes, or says why that can't be anywhere.
+std::optional<Connection::Refusal> Connection::read_target(Request& request) const {
   if (request.head.method == Method::other) return Refusal{501, "this method is not supported"};
   const Result<Target> target = split_target(request.head.target);
   if (!target) return Refusal{400, target.error().message};
+  if (target->path == "*" && request.head.method != Method::options) {
+    return Refusal{400, "only OPTIONS can be about `*`"};
+  }
   request.query = target->query;
   Result<std::string> path = percent_decode(collapse_leading_slashes(target->path));
   if (!path) return Refusal{400, path.error().message};
+  if (path->find('\0') != std::string::npos) return Refusal{400, "%00 is part of no path"};
   request.path = std::move(*path);
+  request.authority = target->authority.empty()
+                          ? request.head.headers.find("Host").value_or(std::string_view())
+                          : target->authority;
+  return std::nullopt;
+}
 
+// Finds the request's route. A refusal says why there is nothing to hand it to.
+std::optional<Connection::Refusal> Connection::admit(Request& request, Router::Match& match) const {
+  if (is_rebound(request.authority, local_)) {
+    return Refusal{421, "this server goes by no such name here: use localhost or an IP address"};
+  }
   const auto expectation = request.head.headers.find("Expect");
   if (expectation && !equals_ignoring_case(*expectation, "100-continue")) {
     return Refusal{417, "the only expectation this server knows is 100-continue"};
   }
   match = server_.router_.match(request.head.method, request.path);
   request.rest = match.rest;
-  if (match.route) {
-    if (request.head.content_length.value_or(0) > match.route->body_bytes_max) {
-      return Refusal{413, "the body is over the limit of " +
-                              std::to_string(match.route->body_bytes_max) + " bytes; send less"};
+  if (!match.route) {
+    if (request.head.method == Method::options && request.path == "*") {
+      match.allowed = server_.router_.methods();
     }
-    if (match.route->needs_body && !request.head.content_length && !request.head.chunked) {
-      return Refusal{411, "send what is to be stored as the body, with its Content-Length"};
-    }
-    return std::nullopt;
+    if (match.allowed.empty()) return Refusal{404, "there is nothing under this path"};
+    if (request.head.method == Method::options) return std::nullopt;
+    return Refusal{405, "this path takes " + allow_list(match.allowed) + ", not " +
+                            std::string(to_string(request.head.method))};
   }
-  if (match.allowed.empty()) return Refusal{404, "there is nothing under this path"};
-  if (request.head.method == Method::options) return std::nullopt;
-  return Refusal{405, "this path takes " + allow_list(match.allowed) + ", not " +
-                          std::string(to_string(request.head.method))};
+  const Route& route = *match.route;
+  if (route.is_mutating() && is_cross_origin(request.head.headers, request.authority)) {
+    return Refusal{403, "another site's page may not ask for this; use a page of this server"};
+  }
+  if (request.head.content_length.value_or(0) > route.body_bytes_max) {
+    return Refusal{413, "the body is over the limit of " + std::to_string(route.body_bytes_max) +
+                            " bytes; send less"};
+  }
+  if (route.body == Route::Body::required && !request.head.content_length &&
+      !request.head.chunked) {
+    return Refusal{411, "send what is to be stored as the body, with its Content-Length"};
+  }
+  return std::nullopt;
 }
 
 Task<bool> Connection::answer() {
@@ -117,10 +144,12 @@ Task<bool> Connection::answer() {
   Request request;
   request.head = std::move(parser_.head());
   Router::Match match;
-  const std::optional<Refusal> refused = admit(request, match);
+  std::optional<Refusal> refused = read_target(request);
+  const bool is_malformed = refused.has_value();
+  if (!is_malformed) refused = admit(request, match);
   BodyReader body(stream_, buffer_, parser_, request.head,
                   match.route ? match.route->body_bytes_max : 0,
-                  {limits_.body_timeout_ms, limits_.body_bytes_per_second_min});
+                  {limits_.body_timeout_ms, limits_.body_bytes_per_second_min}, server_.bodies_);
   request.body = &body;
   request.stream = &stream_;
 
@@ -134,25 +163,31 @@ Task<bool> Connection::answer() {
   }
   if (!match.allowed.empty()) response.headers.set("Allow", allow_list(match.allowed));
 
-  const bool reusable = body.at_end() || body.droppable(limits_.unread_body_bytes_max);
-  const bool keep_alive = request.head.keep_alive && !finishing_ && reusable;
+  const bool is_reusable =
+      !is_malformed && (body.at_end() || body.droppable(limits_.unread_body_bytes_max));
+  const bool is_welcome = !finishing_ && pipelined_ < limits_.pipelined_requests_max;
+  const bool keep_alive = request.head.keep_alive && is_welcome && is_reusable;
   const int status = response.status;
   const std::size_t bytes = response.payload().size();
   const bool written = co_await write(std::move(response), &request.head, keep_alive);
-  ++server_.stats_.requests;
-  if (server_.options_.access_log) {
-    log::info("request server={} peer={} method={} target={} status={} bytes={} ms={}",
-              server_.options_.name, stream_.peer().text(), to_string(request.head.method),
-              request.head.target, status, bytes, monotonic_ms() - began_ms);
-  }
+  record(request, status, bytes, monotonic_ms() - began_ms);
   if (!written) co_return false;
   if (keep_alive) {
     const bool dropped = co_await body.drop();
     co_return dropped;
   }
-  // Also where the client had no reason to expect an end: it may have sent more.
-  if (!body.at_end() || request.head.keep_alive) co_await linger();
+  // Also where the client had no reason to expect an end, and where it has sent more.
+  if (!body.at_end() || request.head.keep_alive || stream_.has_input()) co_await linger();
   co_return false;
+}
+
+void Connection::record(const Request& request, int status, std::size_t bytes,
+                        std::uint64_t took_ms) {
+  ++server_.stats_.requests;
+  if (!server_.options_.access_log) return;
+  log::info("request server={} peer={} method={} target={} status={} bytes={} ms={}",
+            server_.options_.name, stream_.peer().text(), to_string(request.head.method),
+            request.head.target, status, bytes, took_ms);
 }
 
 Response Connection::refusal(std::string_view path, const Refusal& why) const {

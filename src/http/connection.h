@@ -3,7 +3,12 @@
 // The loop of run(): wait for a head, match it, let the handler make a
 // response, write it; again while both sides want to keep the connection. One
 // request is handled at a time, so pipelined requests are answered in order and
-// the ones behind wait in the socket: that is their bound.
+// the ones behind wait in the socket, which bounds their bytes. How many of them
+// one client may have in a row is bounded too, see ServerLimits.
+//
+// What is malformed, or asks for what no client means, ends the connection: what
+// follows it may be part of it, in the eyes of somebody on the way, and is not
+// looked at.
 //
 // States: idle (between requests; a drain closes these at once) and busy.
 #pragma once
@@ -50,7 +55,10 @@ class Connection {
     int status = 0;
     std::string message;
   };
+  std::optional<Refusal> read_target(Request& request) const;
   std::optional<Refusal> admit(Request& request, Router::Match& match) const;
+  // Counts and logs what has been answered.
+  void record(const Request& request, int status, std::size_t bytes, std::uint64_t took_ms);
   // Sends `response`; false when the client did not take it.
   Task<bool> write(Response response, const MessageHead* head, bool keep_alive);
   Response refusal(std::string_view path, const Refusal& why) const;
@@ -62,6 +70,8 @@ class Connection {
   net::Stream stream_;
   net::ReadBuffer buffer_;
   Parser parser_;
+  const net::Address local_;   // our end
+  std::size_t pipelined_ = 0;  // requests in a row that had come before their turn
   bool idle_ = true;
   bool finishing_ = false;
   Refusal refusal_;  // of what could not be parsed

@@ -1,7 +1,5 @@
 #include "http/json_error.h"
 
-#include <algorithm>
-
 #include "http/json.h"
 #include "http/status.h"
 
@@ -27,13 +25,5 @@ Response json_error(int status, std::string_view message) {
 }
 
 Response json_error(const Error& error) { return json_error(status_of(error.code), error.message); }
-
-std::string header_text(std::string_view message) {
-  std::string text(message);
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return text;
-}
 
 }  // namespace imgcached::http

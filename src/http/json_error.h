@@ -1,7 +1,6 @@
 // How both services put a failure into JSON.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -14,8 +13,5 @@ namespace imgcached::http {
 Response json_error(int status, std::string_view message);
 // The same for an Error, whose code decides the status.
 Response json_error(const Error& error);
-
-// A message as the value of a header field: control characters become spaces.
-std::string header_text(std::string_view message);
 
 }  // namespace imgcached::http

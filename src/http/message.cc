@@ -8,6 +8,19 @@
 namespace imgcached::http {
 namespace {
 
+constexpr std::string_view security_fields =
+    "\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nReferrer-Policy: no-referrer";
+constexpr std::string_view inert_policy =
+    "\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'";
+
+void append_value(std::string& head, std::string_view value) {
+  const auto begin = static_cast<std::ptrdiff_t>(head.size());
+  head += value;
+  std::replace_if(
+      head.begin() + begin, head.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+}
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 }  // namespace
@@ -52,6 +65,16 @@ std::optional<std::string_view> Headers::find(std::string_view name) const {
   return std::nullopt;
 }
 
+std::optional<std::string> Headers::joined(std::string_view name) const {
+  std::optional<std::string> list;
+  for (const auto& [other, value] : fields_) {
+    if (!equals_ignoring_case(other, name)) continue;
+    if (list) list->append(", ").append(value);
+    else list = value;
+  }
+  return list;
+}
+
 std::size_t Headers::count(std::string_view name) const {
   return static_cast<std::size_t>(
       std::count_if(fields_.begin(), fields_.end(),
@@ -69,7 +92,7 @@ Response make_response(int status, std::string content_type, Body body) {
 std::string serialize_head(const Response& response, std::uint64_t content_length,
                            int version_minor, bool keep_alive, std::string_view date) {
   std::string head;
-  head.reserve(256);
+  head.reserve(512);
   head += "HTTP/1.1 ";
   head += std::to_string(response.status);
   head += ' ';
@@ -84,8 +107,10 @@ std::string serialize_head(const Response& response, std::uint64_t content_lengt
     head += "\r\n";
     head += name;
     head += ": ";
-    head += value;
+    append_value(head, value);
   }
+  head += security_fields;
+  if (!response.headers.find("Content-Security-Policy")) head += inert_policy;
   if (!keep_alive) {
     head += "\r\nConnection: close";
   } else if (version_minor == 0) {

@@ -30,6 +30,8 @@ class Headers {
 
   // The first field of that name.
   std::optional<std::string_view> find(std::string_view name) const;
+  // All fields of that name as the one list that they are short for.
+  std::optional<std::string> joined(std::string_view name) const;
   std::size_t count(std::string_view name) const;
   bool empty() const { return fields_.empty(); }
   void clear() { fields_.clear(); }
@@ -98,6 +100,11 @@ Response make_response(int status, std::string content_type, Body body);
 
 // The head of a response as it goes over the wire, for a payload of
 // `content_length` bytes. 204 and 304 announce none.
+//
+// Every response tells browsers to take it for nothing but its Content-Type, to
+// show it in no frame and to send no Referer from it; and one that has no
+// Content-Security-Policy of its own, that it may load and run nothing. Control
+// characters in a value become spaces: whatever is in it, it ends no line.
 std::string serialize_head(const Response& response, std::uint64_t content_length,
                            int version_minor, bool keep_alive, std::string_view date);
 

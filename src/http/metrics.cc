@@ -24,11 +24,21 @@ void Metrics::gauge(std::string_view name, std::string_view help, std::uint64_t 
   sample(name, "", value);
 }
 
-void Metrics::server(std::string_view name, const ServerStats& stats,
-                     std::size_t open_connections) {
+void Metrics::server(const Server& server) {
+  const ServerStats& stats = server.stats();
+  const std::string_view name = server.name();
   const std::string labels = fmt::format("{{server=\"{}\"}}", name);
-  describe("imgcached_http_connections", "Open connections.", "gauge");
-  sample("imgcached_http_connections", labels, open_connections);
+  const auto now = [&](std::string_view what, std::string_view help, std::uint64_t value) {
+    describe(what, help, "gauge");
+    sample(what, labels, value);
+  };
+  now("imgcached_http_connections", "Open connections.", server.open_connections());
+  now("imgcached_http_tasks", "Connections served or refused, and the acceptor.", server.tasks());
+  now("imgcached_http_body_bytes_in_flight", "Of requests that are being handled.",
+      server.body_bytes_in_flight());
+  now("imgcached_loop_handles", "Sockets, timers and the like of the event loop.",
+      server.loop().live_handles());
+  now("imgcached_loop_jobs", "Jobs on the thread pool.", server.loop().live_jobs());
   describe("imgcached_http_connections_accepted_total", "Connections accepted.", "counter");
   sample("imgcached_http_connections_accepted_total", labels, stats.connections_accepted);
   describe("imgcached_http_connections_refused_total", "Connections over the limit.", "counter");

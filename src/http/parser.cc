@@ -2,6 +2,11 @@
 
 #include <llhttp.h>
 
+#include <algorithm>
+
+#include "http/url.h"
+#include "http/white_space.h"
+
 namespace imgcached::http {
 namespace {
 
@@ -30,10 +35,32 @@ bool asks_to_keep_alive(const MessageHead& head) {
   return keep && !close;
 }
 
-// Allowed in a Host field: a host and an optional port, nothing that another
-// server on the way could read as a second host, a user or a path.
-bool is_sane_host(std::string_view host) {
-  return host.find_first_of(" \t,/@\\?#") == std::string_view::npos;
+// White space and control characters in a target, some of which llhttp takes; bytes
+// that are not ASCII are a path that a client forgot to encode, and harm nobody.
+bool is_sane_target(std::string_view target) {
+  return std::none_of(target.begin(), target.end(),
+                      [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; });
+}
+
+// What a plain chunk takes beside its data: up to twelve digits and two line ends.
+constexpr std::uint64_t plain_chunk_bytes = 16;
+
+// Which status a transfer coding other than just `chunked` deserves. Where chunked
+// is not applied once and last, nobody can tell the end of the body (RFC 9112,
+// section 6.3); else there is a coding that we do not know.
+int status_of_coding(std::string_view codings) {
+  std::size_t chunked = 0;
+  std::string_view last;
+  while (true) {
+    const std::size_t comma = codings.find(',');
+    last = trimmed(codings.substr(0, comma));
+    if (last.empty()) return 400;
+    if (equals_ignoring_case(last, "chunked")) ++chunked;
+    if (comma == std::string_view::npos) break;
+    codings.remove_prefix(comma + 1);
+  }
+  const bool is_framed = chunked == 1 && equals_ignoring_case(last, "chunked");
+  return chunked == 0 || is_framed ? 501 : 400;
 }
 
 }  // namespace
@@ -53,8 +80,10 @@ struct Parser::State {
   std::uint64_t chunk_rest = 0;    // bytes of the current chunk that have not come yet
   std::string_view chunk_end_due;  // what must follow a chunk's data
   bool chunk_began = false;
-  bool head_ended = false;  // what comes now are trailers
-  char last_byte = 0;       // outside of bodies; 0 where a body was
+  std::uint64_t chunks = 0;         // of this message
+  std::uint64_t framing_bytes = 0;  // of its chunks: what is not data
+  bool head_ended = false;          // what comes now are trailers
+  char last_byte = 0;               // outside of bodies; 0 where a body was
   bool skip_body = false;
   bool failed = false;
   int error_status = 0;
@@ -83,6 +112,8 @@ struct Parser::State {
     head_bytes = 0;
     field_count = 0;
     head_ended = false;
+    chunks = 0;
+    framing_bytes = 0;
   }
 
   int end_field() {
@@ -123,6 +154,13 @@ struct Parser::State {
     last_byte = 0;
     return are_lines_sane(used.substr(begin + body.size()));
   }
+  // llhttp skips the extensions of chunks, however long they are.
+  bool is_framing_short(std::string_view used) {
+    if (!head.chunked || !head_ended || event == Event::head) return true;
+    framing_bytes += used.size() - (event == Event::body ? body.size() : 0);
+    const std::uint64_t begun = chunk_began ? chunks : chunks + 1;
+    return framing_bytes <= limits.chunk_excess_bytes_max + begun * plain_chunk_bytes;
+  }
   bool is_chunk_end_sane(std::string_view input) {
     const std::string_view due = chunk_end_due.substr(0, input.size());
     chunk_end_due.remove_prefix(due.size());
@@ -137,10 +175,13 @@ struct Parser::State {
 };
 
 int Parser::State::check_request() {
+  if (!is_sane_target(head.target)) {
+    return refuse(400, "malformed HTTP: white space or a control character in the target");
+  }
   const std::size_t hosts = head.headers.count("Host");
   if (hosts > 1) return refuse(400, "more than one Host field");
   if (hosts == 0 && head.version_minor >= 1) return refuse(400, "HTTP/1.1 needs a Host field");
-  if (hosts == 1 && !is_sane_host(*head.headers.find("Host"))) {
+  if (hosts == 1 && !split_authority(*head.headers.find("Host"))) {
     return refuse(400, "the Host field is not a host and an optional port");
   }
   if (head.chunked && head.version_minor == 0) {
@@ -151,7 +192,8 @@ int Parser::State::check_request() {
   }
   const auto coding = head.headers.find("Transfer-Encoding");
   if (coding && !equals_ignoring_case(*coding, "chunked")) {
-    return refuse(501, "the only transfer coding this server knows is chunked");
+    return refuse(status_of_coding(*coding),
+                  "the only transfer coding this server knows is chunked");
   }
   // llhttp knows `chunked` only without a tab behind it.
   if (coding && !head.chunked) return refuse(400, "malformed HTTP: Transfer-Encoding");
@@ -223,6 +265,7 @@ Parser::Parser(Kind kind, ParserLimits limits) : state_(std::make_unique<State>(
     State& self = State::of(llhttp);
     self.chunk_rest = llhttp->content_length;
     self.chunk_began = true;
+    ++self.chunks;
     return HPE_PAUSED;
   };
   state.settings.on_body = [](llhttp_t* llhttp, const char* at, std::size_t size) -> int {
@@ -273,6 +316,9 @@ Parser::Event Parser::advance(std::string_view& input) {
       if (status == HPE_INVALID_METHOD) code = 501;
       if (status == HPE_INVALID_VERSION || status == HPE_PAUSED_H2_UPGRADE) code = 505;
       return state.fail(code, std::string("malformed HTTP: ") + (reason ? reason : ""));
+    }
+    if (!state.is_framing_short(used)) {
+      return state.fail(400, "the chunks of the body say more than the size of their data");
     }
     input.remove_prefix(used.size());
     if (status == HPE_OK) return state.event;

@@ -31,6 +31,9 @@ struct ParserLimits {
   std::size_t target_bytes_max = 16 * 1024;  // beyond: 414
   std::size_t head_bytes_max = 64 * 1024;    // all field names and values, beyond: 431
   std::size_t headers_max = 128;             // beyond: 431
+  // Of a chunked body, what is neither data nor what plain chunks need: extensions,
+  // zeros in front of sizes, trailers. Beyond: 400.
+  std::size_t chunk_excess_bytes_max = 16 * 1024;
 };
 
 class Parser {

@@ -12,7 +12,9 @@ std::string_view prefix_of(std::string_view pattern) {
   return pattern.substr(0, pattern.size() - 1);
 }
 
-bool answers_head(const Route& route) { return route.method == Method::get && route.is_safe; }
+bool answers_head(const Route& route) {
+  return route.method == Method::get && !route.is_mutating();
+}
 
 bool accepts(const Route& route, Method method) {
   return route.method == method || (method == Method::head && answers_head(route));
@@ -54,6 +56,16 @@ Router::Match Router::match(Method method, std::string_view path) const {
     if (answers_head(route)) match.allowed.push_back(Method::head);
   }
   return match;
+}
+
+std::vector<Method> Router::methods() const {
+  std::vector<Method> found;
+  for (const Method method :
+       {Method::get, Method::head, Method::post, Method::put, Method::delete_}) {
+    const auto takes = [&](const Route& route) { return accepts(route, method); };
+    if (std::any_of(routes_.begin(), routes_.end(), takes)) found.push_back(method);
+  }
+  return found;
 }
 
 }  // namespace imgcached::http

@@ -25,6 +25,9 @@ struct Request {
   std::string path;   // percent-decoded, slashes at the start folded into one
   std::string rest;   // what the `*` of the pattern stands for
   std::string query;  // still encoded, without the question mark
+  // The host and port that the client asked for: of the target, if that names
+  // them, else of the Host field; empty without either (HTTP/1.0).
+  std::string authority;
   BodyReader* body = nullptr;
   const net::Stream* stream = nullptr;  // to whoever asked
 
@@ -37,12 +40,25 @@ struct Request {
 using Handler = std::function<Task<Response>(Request& request)>;
 
 struct Route {
+  enum class Body {
+    optional,
+    required,  // a request that announces none, not even an empty one, is 411
+  };
+  // What a request may change. The routes of other methods than GET count as
+  // mutating whatever they do: scripts read by POST too, but no other site does.
+  enum class Effect {
+    by_method,  // a GET reads
+    mutating,   // even a GET changes something: no HEAD, and not for other sites' pages
+  };
+
   Method method;
   std::string pattern;
   Handler handler;
   std::uint64_t body_bytes_max = 0;  // beyond: 413
-  bool needs_body = false;           // without one, even an empty one: 411
-  bool is_safe = true;               // false: even its GET changes something, so no HEAD
+  Body body = Body::optional;
+  Effect effect = Effect::by_method;
+
+  bool is_mutating() const { return method != Method::get || effect == Effect::mutating; }
 };
 
 class Router {
@@ -56,6 +72,8 @@ class Router {
   };
   // The result is valid as long as the router and `path`.
   Match match(Method method, std::string_view path) const;
+  // What some path takes: the answer to `OPTIONS *`.
+  std::vector<Method> methods() const;
 
  private:
   std::vector<Route> routes_;  // prefixes behind literals, longest first

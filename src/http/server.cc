@@ -14,7 +14,8 @@ Server::Server(net::Loop& loop, const Router& router, ErrorRenderer render_error
     : loop_(loop),
       router_(router),
       render_error_(std::move(render_error)),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      bodies_(options_.limits.body_bytes_in_flight_max) {}
 
 Server::~Server() { assert(connections_.empty()); }
 

@@ -18,6 +18,7 @@
 
 #include "base/gate.h"
 #include "base/result.h"
+#include "http/byte_budget.h"
 #include "http/message.h"
 #include "http/parser.h"
 #include "http/router.h"
@@ -39,6 +40,12 @@ struct ServerLimits {
   std::uint64_t body_bytes_per_second_min = 500;
   std::uint64_t write_timeout_ms = 20'000;    // per written_piece_bytes: closed
   std::size_t written_piece_bytes = 1 << 20;  // what is handed to the socket at once
+  // Of all bodies that are being read or handled, together; beyond: 503. No less
+  // than the largest body that a route takes, or that one could never come.
+  std::uint64_t body_bytes_in_flight_max = 512 << 20;
+  // Requests of one connection in a row that the client sent without waiting for
+  // an answer. The answer to the last of them ends the connection.
+  std::size_t pipelined_requests_max = 1'000;
   // A body that no handler wanted: read and dropped up to this size, to keep the
   // connection; beyond it the connection ends.
   std::size_t unread_body_bytes_max = 1 << 18;
@@ -84,7 +91,11 @@ class Server {
   // Ends serving, see above; returns when no connection is left.
   Task<void> drain(std::uint64_t grace_ms);
 
+  const std::string& name() const { return options_.name; }
+  const net::Loop& loop() const { return loop_; }
   std::size_t open_connections() const { return connections_.size(); }
+  std::size_t tasks() const { return gate_.running(); }
+  std::uint64_t body_bytes_in_flight() const { return bodies_.in_flight(); }
   const ServerStats& stats() const { return stats_; }
 
  private:
@@ -101,6 +112,7 @@ class Server {
   const Router& router_;
   ErrorRenderer render_error_;
   Options options_;
+  ByteBudget bodies_;
   std::optional<net::Listener> listener_;
   std::unordered_set<Connection*> connections_;
   std::size_t refusals_ = 0;  // under way

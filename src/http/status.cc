@@ -12,16 +12,19 @@ std::string_view reason_phrase(int status) {
     case 303: return "See Other";
     case 304: return "Not Modified";
     case 400: return "Bad Request";
+    case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 408: return "Request Timeout";
     case 409: return "Conflict";
     case 411: return "Length Required";
+    case 412: return "Precondition Failed";
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";
     case 416: return "Range Not Satisfiable";
     case 417: return "Expectation Failed";
+    case 421: return "Misdirected Request";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
     case 501: return "Not Implemented";
@@ -38,6 +41,7 @@ int status_of(Errc code) {
     case Errc::not_found: return 404;
     case Errc::too_large: return 413;
     case Errc::unsupported_type: return 415;
+    case Errc::precondition_failed: return 412;
     case Errc::unavailable: return 503;
     case Errc::uncertain: return 503;
     case Errc::storage_full: return 507;

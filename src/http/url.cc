@@ -19,6 +19,21 @@ constexpr std::array<bool, 256> unreserved = [] {
   return table;
 }();
 
+// Of a host's name: what a URL may have there, but for the comma, which would
+// make a list of a Host field.
+constexpr std::array<bool, 256> of_host_names = [] {
+  std::array<bool, 256> table = unreserved;
+  for (const char c : {'%', '!', '$', '&', '\'', '(', ')', '*', '+', ';', '='}) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}();
+
+bool is_of_ip_literal(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' ||
+         c == '.';
+}
+
 // The digit's value, or -1.
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -77,22 +92,46 @@ std::string percent_encode(std::string_view text) { return encode(text, false); 
 
 std::string percent_encode_path(std::string_view text) { return encode(text, true); }
 
+std::optional<Authority> split_authority(std::string_view text) {
+  constexpr std::size_t port_digits_max = 5;
+  const bool is_literal = text.starts_with('[');
+  const auto host_end = is_literal ? text.find(']') : std::min(text.find(':'), text.size());
+  if (host_end == text.npos || host_end == 0) return std::nullopt;
+  const std::string_view host = text.substr(0, host_end + (is_literal ? 1 : 0));
+  const std::string_view name = is_literal ? host.substr(1, host.size() - 2) : host;
+  const bool is_host = !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
+    return is_literal ? is_of_ip_literal(c) : of_host_names[static_cast<unsigned char>(c)];
+  });
+  if (!is_host) return std::nullopt;
+  std::string_view port = text.substr(host.size());
+  if (port.empty()) return Authority{host, {}};
+  if (port.front() != ':') return std::nullopt;
+  port.remove_prefix(1);
+  const bool is_port =
+      port.size() <= port_digits_max &&
+      std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!is_port) return std::nullopt;
+  return Authority{host, port};
+}
+
 Result<Target> split_target(std::string_view target) {
-  if (target == "*") return Target{target, {}};
+  if (target == "*") return Target{target, {}, {}};
   if (const auto hash = target.find('#'); hash != target.npos) {
     return Error{Errc::invalid_argument,
                  fmt::format("'#' at byte {} of the request target: write it as %23", hash)};
   }
+  std::string_view authority;
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
     target.remove_prefix(scheme.size());
-    const auto host_end = std::min(target.find_first_of("/?"), target.size());
-    if (host_end == 0) {
-      return Error{Errc::invalid_argument, "the request target is a URL without a host"};
+    authority = target.substr(0, target.find_first_of("/?"));
+    if (!split_authority(authority)) {
+      return Error{Errc::invalid_argument,
+                   "the request target is a URL without a plain host and an optional port"};
     }
-    target.remove_prefix(host_end);
+    target.remove_prefix(authority.size());
     if (target.empty() || target.front() == '?') {
-      return Target{"/", target.substr(std::min<std::size_t>(1, target.size()))};
+      return Target{"/", target.substr(std::min<std::size_t>(1, target.size())), authority};
     }
     break;
   }
@@ -101,8 +140,8 @@ Result<Target> split_target(std::string_view target) {
                  "the request target must be a path that starts with '/', or an http URL"};
   }
   const auto question = target.find('?');
-  if (question == target.npos) return Target{target, {}};
-  return Target{target.substr(0, question), target.substr(question + 1)};
+  if (question == target.npos) return Target{target, {}, authority};
+  return Target{target.substr(0, question), target.substr(question + 1), authority};
 }
 
 std::string_view collapse_leading_slashes(std::string_view path) {

@@ -27,15 +27,26 @@ std::string percent_encode(std::string_view text);
 // The same, but `/` stays as it is: for a key as the rest of a path.
 std::string percent_encode_path(std::string_view text);
 
+// A host and an optional port, still encoded, as a Host field has it.
+struct Authority {
+  std::string_view host;  // IPv6 in its brackets
+  std::string_view port;  // digits; empty when there is none
+};
+
+// Nothing for what is no host with an optional port: empty, with a user, a path,
+// a second host, or a byte that no host has.
+std::optional<Authority> split_authority(std::string_view text);
+
 // A request target, still encoded. Views into the text it was split from.
 struct Target {
-  std::string_view path;   // starts with `/`, or is `*`
-  std::string_view query;  // without the `?`; empty when there is none
+  std::string_view path;       // starts with `/`, or is `*`
+  std::string_view query;      // without the `?`; empty when there is none
+  std::string_view authority;  // of absolute-form; it counts before the Host field
 };
 
 // Understands origin-form (`/a?b`), absolute-form (`http://host/a?b`, sent to
-// proxies; the host is dropped) and `*`. Anything else is invalid_argument, a
-// `#` too: a fragment is never sent, so the client forgot to write %23.
+// proxies) and `*`. Anything else is invalid_argument, a `#` too: a fragment is
+// never sent, so the client forgot to write %23.
 Result<Target> split_target(std::string_view target);
 
 // `//api/x` as `/api/x`: repeated slashes at the start of a path count as one.

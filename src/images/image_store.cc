@@ -27,6 +27,15 @@ Error too_contended() {
   return Error{Errc::unavailable, "others keep changing this image; try again"};
 }
 
+// Whether the row may be changed. No precondition always holds.
+Result<void> judge(const Precondition& precondition, const std::optional<db::ImageRow>& present) {
+  std::optional<std::string_view> digest;
+  if (present) digest = present->etag;
+  if (!precondition || precondition(digest)) return {};
+  return Error{Errc::precondition_failed,
+               "the image is not as the request says it must be; look at it and ask again"};
+}
+
 }  // namespace
 
 // A fetch under way, in the frame of the reader that makes it.
@@ -153,7 +162,14 @@ Task<Result<std::uint64_t>> ImageStore::count() { return table_.count(); }
 
 // --- Writing ------------------------------------------------------------------------------------
 
-Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload) {
+Task<Result<void>> ImageStore::check(std::string key, Precondition precondition) {
+  Result<std::optional<db::ImageRow>> present = co_await table_.find(std::move(key));
+  if (!present) co_return std::move(present).error();
+  co_return judge(precondition, *present);
+}
+
+Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload,
+                                     Precondition precondition) {
   Result<void> valid = cache::validate_key(key);
   if (!valid) {
     co_await upload.discard();
@@ -173,7 +189,7 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload) {
   row.byte_size = file->byte_size;
   row.etag = file->digest.hex();
   row.created_at_ms = row.updated_at_ms = unix_ms();
-  Commit committed = co_await commit(row);
+  Commit committed = co_await commit(row, std::move(precondition));
 
   if (committed.outcome == Outcome::failed) {
     co_await remove_file(file->location);
@@ -193,10 +209,12 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload) {
 
 // Makes `row` the key's row. Compare-and-swap on the location: each statement
 // stands for itself, so there is no transaction to deadlock or to be left open.
-Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row) {
+Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row, Precondition precondition) {
   for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
     Result<std::optional<db::ImageRow>> present = co_await table_.find(row.key);
     if (!present) co_return Commit{Outcome::failed, {}, std::move(present).error()};
+    Result<void> allowed = judge(precondition, *present);
+    if (!allowed) co_return Commit{Outcome::failed, {}, std::move(allowed).error()};
     const std::string former = *present ? (**present).location : std::string();
     const Outcome outcome = *present ? Outcome::replaced : Outcome::created;
     Result<bool> changed = false;
@@ -215,7 +233,7 @@ Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row) {
   co_return Commit{Outcome::failed, {}, too_contended()};
 }
 
-Task<Result<void>> ImageStore::remove(std::string key) {
+Task<Result<void>> ImageStore::remove(std::string key, Precondition precondition) {
   Result<void> valid = cache::validate_key(key);
   if (!valid) co_return valid;
   if (unsettled_.size() >= unsettled_max) co_return too_many_unsettled();
@@ -227,6 +245,8 @@ Task<Result<void>> ImageStore::remove(std::string key) {
       co_await forget_cached(key);
       co_return no_such_image();
     }
+    Result<void> allowed = judge(precondition, *row);
+    if (!allowed) co_return allowed;
     const std::string location = (**row).location;
     Result<bool> removed = co_await table_.remove_if(key, location);
     if (removed && !*removed) continue;  // replaced meanwhile

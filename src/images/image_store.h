@@ -77,6 +77,10 @@ struct Listing {
   bool more = false;                     // there are further ones
 };
 
+// Asked right before a change: whether it may happen, given the digest of the image
+// that is there now (in hexadecimal digits; nothing when there is none).
+using Precondition = std::function<bool(std::optional<std::string_view> digest)>;
+
 // Counted since the start.
 struct ImageStoreStats {
   std::uint64_t hits = 0;
@@ -115,12 +119,16 @@ class ImageStore {
 
   // Stores what was written to `upload` under the key, for good: afterwards the
   // upload is used up, whatever the result. Errors: invalid_argument (the key,
-  // or an empty file), unsupported_type, unavailable, uncertain (it may yet turn
-  // out to be stored), storage_*.
-  Task<Result<Stored>> put(std::string key, BlobWriter& upload);
+  // or an empty file), unsupported_type, precondition_failed, unavailable, uncertain
+  // (it may yet turn out to be stored), storage_*.
+  Task<Result<Stored>> put(std::string key, BlobWriter& upload,
+                           Precondition precondition = nullptr);
+  // The same precondition, to know before an upload is received what it would
+  // come to. Errors: precondition_failed, unavailable.
+  Task<Result<void>> check(std::string key, Precondition precondition);
 
   // Errors: those of put(), and not_found when there is none.
-  Task<Result<void>> remove(std::string key);
+  Task<Result<void>> remove(std::string key, Precondition precondition = nullptr);
   // Every image that was stored when the call began. Asks between two steps
   // whether to go on; if not, what has been removed is, and the error is closed.
   Task<Result<void>> remove_all(std::function<bool()> goes_on);
@@ -171,7 +179,7 @@ class ImageStore {
 
   Task<Result<Image>> fetch(std::string key, std::uint64_t lease);
   Task<Result<Blob>> read_stored(std::string key);
-  Task<Commit> commit(db::ImageRow row);
+  Task<Commit> commit(db::ImageRow row, Precondition precondition);
   Task<void> remove_file(std::string location);
   Task<void> remove_files(std::vector<std::string> locations);
   Task<void> forget_cached(std::string key);

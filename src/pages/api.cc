@@ -62,15 +62,16 @@ void write_point(http::JsonWriter& writer, const StatsPoint& point) {
 
 }  // namespace
 
-Result<ListParameters> parse_list_parameters(const http::Form& form) {
+Result<ListParameters> parse_list_parameters(const http::Form& form, std::size_t limit_default,
+                                             std::size_t limit_max) {
   ListParameters parameters;
   parameters.prefix = value_of(form, "prefix");
   parameters.after = value_of(form, "after");
   if (!http::is_utf8(parameters.prefix) || !http::is_utf8(parameters.after)) {
     return Error{Errc::invalid_argument, "`prefix` and `after` must be valid UTF-8, as keys are"};
   }
-  const Result<std::size_t> limit = http::parse_limit(
-      form.find("limit").value_or(""), ListParameters::keys_max, ListParameters::keys_max);
+  const Result<std::size_t> limit =
+      http::parse_limit(form.find("limit").value_or(""), limit_default, limit_max);
   if (!limit) return limit.error();
   parameters.limit = *limit;
   return parameters;
@@ -86,7 +87,7 @@ void Api::add_routes(http::Router& router) {
   const auto remove_one = [this](Request& r) { return remove(r); };
 
   router.add({Method::post, "/api/upload", [this](Request& r) { return upload(r); },
-              upload_bytes_max_ + upload_form_overhead_bytes, true});
+              upload_bytes_max_ + upload_form_overhead_bytes, http::Route::Body::required});
   router.add({Method::get, "/api/list_keys", list});
   router.add({Method::post, "/api/list_keys", list, small});
   router.add({Method::get, "/api/key/*", read});

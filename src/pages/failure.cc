@@ -8,9 +8,8 @@
 namespace imgcached::pages {
 namespace {
 
-http::Response with_json_headers(http::Response response) {
+http::Response uncached(http::Response response) {
   response.headers.add("Cache-Control", "no-cache");
-  response.headers.add("X-Content-Type-Options", "nosniff");
   return response;
 }
 
@@ -45,13 +44,13 @@ http::Response json_failure(const Failure& failure) {
   const std::string_view message = http::is_utf8(failure.message)
                                        ? std::string_view(failure.message)
                                        : "the request contains text that is not valid UTF-8";
-  return with_json_headers(http::json_error(failure.status, message));
+  return uncached(http::json_error(failure.status, message));
 }
 
 http::Response json_failure(const Error& error) { return json_failure(failure_of(error)); }
 
 http::Response json_response(int status, std::string json) {
-  return with_json_headers(http::make_response(status, "application/json", std::move(json)));
+  return uncached(http::make_response(status, "application/json", std::move(json)));
 }
 
 void add_retry_after(http::Response& response) {

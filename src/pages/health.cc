@@ -76,7 +76,7 @@ Task<http::Response> Health::metrics(http::Request&) {
                 store_.undelivered_invalidations());
   metrics.gauge("imgcached_database_connections", "Open connections to the database.",
                 database_.connections());
-  if (server_) metrics.server("backend", server_->stats(), server_->open_connections());
+  if (server_) metrics.server(*server_);
   co_return metrics.response();
 }
 

@@ -20,8 +20,7 @@ bool is_host(std::string_view text) {
 
 // Where the reader found us; else where we listen.
 std::string host_of(const http::Request& request) {
-  const auto host = request.head.headers.find("Host");
-  if (host && is_host(*host)) return std::string(*host);
+  if (is_host(request.authority)) return request.authority;
   return request.stream->local().text();
 }
 

@@ -19,10 +19,17 @@ View row_of(const db::ImageSummary& image) {
   return row;
 }
 
-std::string page_url(std::string_view prefix, std::string_view after) {
+// The page of the same listing that begins behind `after`; the first without one.
+std::string page_url(const ListParameters& listing, std::string_view after) {
   std::string url = "/keys_list";
-  if (!prefix.empty()) url += "?prefix=" + http::percent_encode(prefix);
-  if (!after.empty()) url += (prefix.empty() ? "?after=" : "&after=") + http::percent_encode(after);
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    url += url.find('?') == std::string::npos ? '?' : '&';
+    url.append(name).append("=").append(http::percent_encode(value));
+  };
+  add("prefix", listing.prefix);
+  add("after", after);
+  if (listing.limit != KeysPage::keys_per_page) add("limit", std::to_string(listing.limit));
   return url;
 }
 
@@ -37,13 +44,13 @@ void KeysPage::add_routes(http::Router& router) {
 Task<http::Response> KeysPage::show(http::Request& request) {
   Result<http::Form> form = co_await read_parameters(request);
   if (!form) co_return renderer_.failure(form.error());
-  Result<ListParameters> parameters = parse_list_parameters(*form);
+  Result<ListParameters> parameters =
+      parse_list_parameters(*form, keys_per_page, keys_per_page_max);
   if (!parameters) co_return renderer_.failure(parameters.error());
-  const std::string prefix = parameters->prefix;
-  const std::string after = parameters->after;
+  const ListParameters& asked = *parameters;
   Result<std::uint64_t> total = co_await store_.count();
   if (!total) co_return renderer_.failure(total.error());
-  Result<images::Listing> listing = co_await store_.list(prefix, after, keys_per_page);
+  Result<images::Listing> listing = co_await store_.list(asked.prefix, asked.after, asked.limit);
   if (!listing) co_return renderer_.failure(listing.error());
 
   std::vector<View> rows;
@@ -52,11 +59,11 @@ Task<http::Response> KeysPage::show(http::Request& request) {
   view.text("total", grouped(*total))
       .flag("is_single", *total == 1)
       .flag("is_empty_store", *total == 0)
-      .text("prefix", prefix)
+      .text("prefix", asked.prefix)
       .flag("has_keys", !rows.empty());
   view.list("keys", std::move(rows));
-  if (!after.empty()) view.text("first_url", page_url(prefix, {}));
-  if (listing->more) view.text("next_url", page_url(prefix, listing->images.back().key));
+  if (!asked.after.empty()) view.text("first_url", page_url(asked, {}));
+  if (listing->more) view.text("next_url", page_url(asked, listing->images.back().key));
   co_return renderer_.page(200, "keys", "Keys", std::move(view));
 }
 

@@ -13,7 +13,8 @@ namespace imgcached::pages {
 
 class KeysPage {
  public:
-  static constexpr std::size_t keys_per_page = 50;
+  static constexpr std::size_t keys_per_page = 50;         // unless `limit` says otherwise
+  static constexpr std::size_t keys_per_page_max = 1'000;  // whatever it says
 
   KeysPage(const PageRenderer& renderer, images::ImageStore& store)
       : renderer_(renderer), store_(store) {}

@@ -21,9 +21,6 @@ http::Response PageRenderer::page(int status, std::string_view name, std::string
       http::make_response(status, "text/html; charset=utf-8", templates_.render(name, view));
   response.headers.add("Cache-Control", "no-cache");
   response.headers.add("Content-Security-Policy", content_security_policy);
-  response.headers.add("X-Content-Type-Options", "nosniff");
-  response.headers.add("X-Frame-Options", "DENY");
-  response.headers.add("Referrer-Policy", "no-referrer");
   add_retry_after(response);
   return response;
 }

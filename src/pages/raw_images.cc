@@ -19,23 +19,37 @@ Result<std::string> key_of(const http::Request& request) {
   return std::string(*key);
 }
 
-std::string etag_of(Digest digest) { return '"' + digest.hex() + '"'; }
+std::string etag_of(std::string_view digest) { return '"' + std::string(digest) + '"'; }
+
+// The condition that a request makes on what it changes; null without one.
+// Valid as long as the headers.
+images::Precondition precondition_of(const http::Headers& headers) {
+  if (!http::has_precondition(headers)) return nullptr;
+  return [&headers](std::optional<std::string_view> digest) {
+    if (!digest) return http::precondition_holds(headers, std::nullopt);
+    return http::precondition_holds(headers, etag_of(*digest));
+  };
+}
 
 // The image, or the part of it that the headers ask for, or that it is known.
 http::Response answer(const images::Image& image, const http::MessageHead& request) {
   const http::Headers& headers = request.headers;
-  const std::string etag = etag_of(image.bytes.digest());
+  const std::string etag = etag_of(image.bytes.digest().hex());
   const std::size_t size = image.bytes.size();
   http::Response response;
 
+  const auto wanted = headers.joined("If-Match");
+  if (wanted && !http::if_match(*wanted, etag)) {
+    return json_failure(Error{Errc::precondition_failed, "the image is another one by now"});
+  }
   http::Range range;
-  const auto asked = headers.find("Range");
+  const auto asked = headers.joined("Range");
   const auto condition = headers.find("If-Range");
   if (asked && request.method == http::Method::get &&
       (!condition || http::if_range(*condition, etag))) {
     range = http::resolve_range(*asked, size);
   }
-  const auto known = headers.find("If-None-Match");
+  const auto known = headers.joined("If-None-Match");
   if (known && http::if_none_match(*known, etag)) {
     response.status = 304;
   } else if (range.kind == http::Range::Kind::unsatisfiable) {
@@ -57,7 +71,6 @@ http::Response answer(const images::Image& image, const http::MessageHead& reque
   response.headers.add("Accept-Ranges", "bytes");
   response.headers.add("Cache-Control", "no-cache");
   response.headers.add("X-Cache", image.cached ? "hit" : "miss");
-  response.headers.add("X-Content-Type-Options", "nosniff");
   return response;
 }
 
@@ -94,7 +107,7 @@ void RawImages::add_routes(http::Router& router) {
   for (const char* pattern : {"/images/*", "/images"}) {
     router.add({http::Method::get, pattern, [this](http::Request& r) { return get(r); }});
     router.add({http::Method::put, pattern, [this](http::Request& r) { return put(r); },
-                upload_bytes_max_, true});
+                upload_bytes_max_, http::Route::Body::required});
     router.add({http::Method::delete_, pattern, [this](http::Request& r) { return remove(r); }});
   }
 }
@@ -117,13 +130,18 @@ Task<http::Response> RawImages::put(http::Request& request) {
     co_return json_failure(
         Error{Errc::invalid_argument, "an image is stored whole, not in parts: no Content-Range"});
   }
+  const images::Precondition precondition = precondition_of(request.head.headers);
+  if (precondition) {
+    Result<void> allowed = co_await store_.check(*key, precondition);
+    if (!allowed) co_return json_failure(allowed.error());
+  }
   images::BlobWriter file = store_.begin_upload();
   Result<void> received = co_await receive_file(*request.body, file);
   if (!received) {
     co_await file.discard();
     co_return json_failure(received.error());
   }
-  Result<images::Stored> stored = co_await store_.put(*key, file);
+  Result<images::Stored> stored = co_await store_.put(*key, file, precondition);
   if (!stored) co_return json_failure(stored.error());
   std::string json;
   http::JsonWriter(json)
@@ -139,14 +157,15 @@ Task<http::Response> RawImages::put(http::Request& request) {
       .end_object();
   http::Response response = json_response(stored->created ? 201 : 200, std::move(json));
   if (stored->created) response.headers.add("Location", raw_image_url(*key));
-  response.headers.add("ETag", etag_of(stored->digest));
+  response.headers.add("ETag", etag_of(stored->digest.hex()));
   co_return response;
 }
 
 Task<http::Response> RawImages::remove(http::Request& request) {
   Result<std::string> key = key_of(request);
   if (!key) co_return json_failure(key.error());
-  Result<void> removed = co_await store_.remove(*key);
+  images::Precondition precondition = precondition_of(request.head.headers);
+  Result<void> removed = co_await store_.remove(*key, std::move(precondition));
   if (!removed) co_return json_failure(removed.error());
   http::Response response;
   response.status = 204;

@@ -4,6 +4,10 @@
 //   PUT       /images/KEY   the body is the file: curl -T cat.jpg host:5000/images/cat
 //   DELETE    /images/KEY
 //
+// If-Match and If-None-Match count for all of them; for a change they are judged
+// against the row at the moment of its commit, so of two clients that both replace
+// what they have seen one gets 412.
+//
 // The key is the decoded rest of the path. Clients normalise paths before they
 // send them, so a key like `..` or `a/../b` can't be reached that way: all of it
 // is at /images?key=KEY too. Failures are JSON as under /api: these are calls of

@@ -55,7 +55,7 @@ Task<http::Response> StaticFiles::get(http::Request& request) const {
   }
   const File& file = found->second;
   http::Response response;
-  const auto known = request.head.headers.find("If-None-Match");
+  const auto known = request.head.headers.joined("If-None-Match");
   if (known && http::if_none_match(*known, file.etag)) {
     response.status = 304;
   } else {
@@ -63,7 +63,6 @@ Task<http::Response> StaticFiles::get(http::Request& request) const {
   }
   response.headers.add("ETag", file.etag);
   response.headers.add("Cache-Control", "no-cache");
-  response.headers.add("X-Content-Type-Options", "nosniff");
   co_return response;
 }
 

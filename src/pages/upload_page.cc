@@ -12,7 +12,7 @@ namespace imgcached::pages {
 void UploadPage::add_routes(http::Router& router) {
   router.add({http::Method::get, "/upload_image", [this](http::Request& r) { return show(r); }});
   router.add({http::Method::post, "/upload_image", [this](http::Request& r) { return upload(r); },
-              upload_bytes_max_ + upload_form_overhead_bytes, true});
+              upload_bytes_max_ + upload_form_overhead_bytes, http::Route::Body::required});
 }
 
 http::Response UploadPage::page(int status, View view) const {

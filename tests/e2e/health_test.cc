@@ -7,13 +7,6 @@
 namespace imgcached::e2e {
 namespace {
 
-// The value of a sample in Prometheus text.
-std::int64_t sample(const Reply& metrics, const std::string& name) {
-  const std::size_t at = metrics.body.find("\n" + name + " ");
-  REQUIRE_MESSAGE(at != std::string::npos, "no sample " << name);
-  return std::stoll(metrics.body.substr(at + name.size() + 2));
-}
-
 DEPLOYED_TEST_CASE("health: both services live and are ready") {
   Deployment& it = Where::deployment();
   for (HttpPeer* service : {&it.backend, &it.cache}) {

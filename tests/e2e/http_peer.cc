@@ -54,6 +54,12 @@ http::JsonDocument json(const Reply& reply) {
   return std::move(*document);
 }
 
+std::int64_t sample(const Reply& metrics, const std::string& name) {
+  const std::size_t at = metrics.body.find("\n" + name + " ");
+  REQUIRE_MESSAGE(at != std::string::npos, "no sample " << name);
+  return std::stoll(metrics.body.substr(at + name.size() + 2));
+}
+
 std::string chunked(std::string_view body, std::size_t chunk_bytes) {
   std::string chunks;
   while (!body.empty()) {
@@ -62,6 +68,26 @@ std::string chunked(std::string_view body, std::size_t chunk_bytes) {
     body.remove_prefix(chunk.size());
   }
   return chunks + "0\r\n\r\n";
+}
+
+std::vector<Reply> replies_in(std::string_view received) {
+  using Event = http::Parser::Event;
+  http::Parser parser(http::Parser::Kind::response);
+  std::vector<Reply> replies;
+  bool is_whole = true;
+  while (true) {
+    const Event event = parser.advance(received);
+    REQUIRE_MESSAGE(event != Event::error, "no HTTP: " << parser.error_message());
+    if (event == Event::need_more) break;
+    if (event == Event::head) {
+      replies.push_back({parser.head().status, std::move(parser.head().headers), {}});
+      is_whole = false;
+    }
+    if (event == Event::body) replies.back().body.append(parser.body());
+    if (event == Event::end) is_whole = true;
+  }
+  CHECK(is_whole);
+  return replies;
 }
 
 std::string request_head(std::string_view method, std::string_view target,

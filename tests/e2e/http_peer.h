@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "http/json.h"
 #include "http/message.h"
@@ -64,8 +65,14 @@ Content urlencoded(std::initializer_list<std::pair<std::string_view, std::string
 Content json_content(std::string body);
 // The JSON of a reply's body; fails the test if it is none.
 http::JsonDocument json(const Reply& reply);
+// The value of a sample, with its labels if it has any, in the text of /metrics.
+std::int64_t sample(const Reply& metrics, const std::string& name);
 // The body in chunks of at most that many bytes, for Transfer-Encoding: chunked.
 std::string chunked(std::string_view body, std::size_t chunk_bytes = 16 * 1024);
+
+// Every reply in what a connection brought to its end, the last of them whole;
+// fails the test if there is anything else in it.
+std::vector<Reply> replies_in(std::string_view received);
 
 // The head of a request, with the empty line that ends it.
 std::string request_head(std::string_view method, std::string_view target,

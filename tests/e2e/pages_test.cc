@@ -270,6 +270,14 @@ DEPLOYED_TEST_CASE("pages: the keys page is paged and links each key to its imag
     CHECK(pages == 3);
     CHECK(seen == expected);
   }
+  // A limit is kept from page to page.
+  const Reply short_page = it.backend.get("/keys_list?limit=100");
+  CHECK(links(short_page, "/image?").size() == 100);
+  const std::vector<std::string> rest = links(short_page, "after=");
+  REQUIRE(rest.size() == 1);
+  CHECK(rest.front().find("limit=100") != std::string::npos);
+  CHECK(links(it.backend.get(rest.front()), "/image?").size() == 21);
+  check_html(it.backend.get("/keys_list?limit=0"), 400);
   const Reply image = it.backend.get(*expected.begin());
   CHECK(image.status == 200);
   CHECK(image.body_has("paged &amp; key/1000"));

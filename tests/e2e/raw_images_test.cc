@@ -1,6 +1,9 @@
 // /images/...: the images themselves, for <img>, curl and browsers.
 #include <doctest/doctest.h>
 
+#include <memory>
+#include <vector>
+
 #include "tests/e2e/deployment.h"
 #include "tests/e2e/test_images.h"
 
@@ -49,7 +52,8 @@ DEPLOYED_TEST_CASE("raw: a strong ETag names the bytes, and If-None-Match gets a
   const std::string etag = it.backend.get("/images/raw-etag").header("ETag");
   REQUIRE(etag.size() > 2);
   CHECK(etag.starts_with('"'));
-  for (const std::string& condition : {etag, "\"other\", " + etag, "W/" + etag, std::string("*")}) {
+  for (const std::string& condition :
+       {etag, "\"other\", " + etag, "W/" + etag, std::string("*"), ", ," + etag + " ,"}) {
     CAPTURE(condition);
     const Reply reply = it.backend.get("/images/raw-etag", with("If-None-Match", condition));
     CHECK(reply.status == 304);
@@ -58,6 +62,9 @@ DEPLOYED_TEST_CASE("raw: a strong ETag names the bytes, and If-None-Match gets a
     CHECK(reply.header("Cache-Control") == "no-cache");
   }
   CHECK(it.backend.get("/images/raw-etag", with("If-None-Match", "\"other\"")).status == 200);
+  http::Headers two = with("If-None-Match", "\"other\"");  // the list may come in several fields
+  two.add("If-None-Match", etag);
+  CHECK(it.backend.get("/images/raw-etag", two).status == 304);
 
   it.upload("raw-etag", png(4000, 4));
   const Reply replaced = it.backend.get("/images/raw-etag", with("If-None-Match", etag));
@@ -79,7 +86,9 @@ DEPLOYED_TEST_CASE("raw: a range is a 206 with the bytes asked for") {
                         Case{"bytes=100-199", "bytes 100-199/4000", 100, 100},
                         Case{"bytes=3990-", "bytes 3990-3999/4000", 3990, 10},
                         Case{"bytes=3990-9999", "bytes 3990-3999/4000", 3990, 10},
-                        Case{"bytes=-5", "bytes 3995-3999/4000", 3995, 5}}) {
+                        Case{"bytes=-5", "bytes 3995-3999/4000", 3995, 5},
+                        Case{"bytes=-9999", "bytes 0-3999/4000", 0, 4000},
+                        Case{"bytes=, 5-6 ,", "bytes 5-6/4000", 5, 2}}) {
     CAPTURE(c.range);
     const Reply reply = it.backend.get("/images/raw-range", with("Range", c.range));
     CHECK(reply.status == 206);
@@ -87,7 +96,7 @@ DEPLOYED_TEST_CASE("raw: a range is a 206 with the bytes asked for") {
     CHECK(reply.header("Content-Type") == "image/png");
     CHECK(reply.body == image.substr(c.first, c.length));
   }
-  for (const char* no_range : {"bytes=9-1", "lines=1-2", "bytes=a-b"}) {
+  for (const char* no_range : {"bytes=9-1", "lines=1-2", "bytes=a-b", "bytes=0-1,3-4"}) {
     CAPTURE(no_range);
     const Reply reply = it.backend.get("/images/raw-range", with("Range", no_range));
     CHECK(reply.status == 200);
@@ -98,9 +107,12 @@ DEPLOYED_TEST_CASE("raw: a range is a 206 with the bytes asked for") {
 DEPLOYED_TEST_CASE("raw: a range outside of the image is a 416 that tells its size") {
   Deployment& it = Where::deployment();
   it.upload("raw-416", png(4000, 6));
-  const Reply reply = it.backend.get("/images/raw-416", with("Range", "bytes=4000-"));
-  CHECK(reply.status == 416);
-  CHECK(reply.header("Content-Range") == "bytes */4000");
+  for (const char* range : {"bytes=4000-", "bytes=5000-6000", "bytes=-0"}) {
+    CAPTURE(range);
+    const Reply reply = it.backend.get("/images/raw-416", with("Range", range));
+    CHECK(reply.status == 416);
+    CHECK(reply.header("Content-Range") == "bytes */4000");
+  }
 }
 
 DEPLOYED_TEST_CASE("raw: If-Range gives the part of the same image, else the whole") {
@@ -109,8 +121,12 @@ DEPLOYED_TEST_CASE("raw: If-Range gives the part of the same image, else the who
   http::Headers headers = with("Range", "bytes=0-9");
   headers.set("If-Range", it.backend.get("/images/raw-if-range").header("ETag"));
   CHECK(it.backend.get("/images/raw-if-range", headers).status == 206);
-  headers.set("If-Range", "\"other\"");
-  CHECK(it.backend.get("/images/raw-if-range", headers).status == 200);
+  const std::string etag = it.backend.get("/images/raw-if-range").header("ETag");
+  for (const std::string& other :
+       {std::string("\"other\""), "W/" + etag, std::string("Sun, 06 Nov 1994 08:49:37 GMT")}) {
+    headers.set("If-Range", other);
+    CHECK(it.backend.get("/images/raw-if-range", headers).status == 200);
+  }
 }
 
 DEPLOYED_TEST_CASE("raw: PUT makes an image with 201 and replaces it with 200") {
@@ -173,6 +189,78 @@ DEPLOYED_TEST_CASE("raw: PUT of a part is a 400, and changes nothing") {
   CHECK(it.backend.get("/images/raw-part").body == image);
 }
 
+DEPLOYED_TEST_CASE("raw: PUT and DELETE may be conditional on what is there") {
+  Deployment& it = Where::deployment();
+  const std::string first = png(2000, 1);
+  const std::string second = png(2000, 2);
+  const auto put = [&](const std::string& name, const std::string& value,
+                       const std::string& image) {
+    return it.backend.request("PUT", "/images/raw-cond", with(name, value), image).status;
+  };
+  CHECK(put("If-Match", "*", first) == 412);  // there is nothing to match
+  CHECK(it.keys("raw-cond").empty());
+  CHECK(put("If-None-Match", "*", first) == 201);
+  CHECK(put("If-None-Match", "*", second) == 412);
+  CHECK(it.read("raw-cond") == first);
+  const std::string etag = it.backend.get("/images/raw-cond").header("ETag");
+  CHECK(put("If-Match", "\"other\"", second) == 412);
+  CHECK(put("If-Match", "W/" + etag, second) == 412);
+  CHECK(put("If-None-Match", "\"other\", " + etag, second) == 412);
+  CHECK(it.read("raw-cond") == first);
+  CHECK(put("If-Match", "\"other\", " + etag, second) == 200);
+  CHECK(it.read("raw-cond") == second);
+
+  const Reply stale = it.backend.request("DELETE", "/images/raw-cond", with("If-Match", etag));
+  CHECK(stale.status == 412);
+  CHECK(stale.header("Content-Type") == "application/json");
+  CHECK(it.backend.request("DELETE", "/images/raw-cond", with("If-None-Match", "*")).status == 412);
+  CHECK(it.read("raw-cond") == second);
+  CHECK(it.backend.get("/images/raw-cond", with("If-Match", etag)).status == 412);
+  CHECK(it.backend.request("DELETE", "/images/raw-cond", with("If-Match", "*")).status == 204);
+  CHECK(it.backend.request("DELETE", "/images/raw-cond", with("If-Match", "*")).status == 404);
+}
+
+DEPLOYED_TEST_CASE("raw: a condition that fails is told before the body is sent") {
+  Deployment& it = Where::deployment();
+  it.upload("raw-early", png(2000, 1));
+  Peer peer(it.backend_server().backend_port());
+  http::Headers headers = with("If-None-Match", "*");
+  headers.add("Host", "localhost");
+  headers.add("Content-Length", "100000");
+  headers.add("Expect", "100-continue");
+  peer.send(request_head("PUT", "/images/raw-early", headers));
+  const std::vector<Reply> replies = replies_in(peer.receive_all());
+  REQUIRE(replies.size() == 1);
+  CHECK(replies.front().status == 412);
+}
+
+DEPLOYED_TEST_CASE("raw: of many who replace the image they have seen, one does") {
+  Deployment& it = Where::deployment();
+  it.upload("raw-race", png(2000, 100));
+  http::Headers headers = with("If-Match", it.backend.get("/images/raw-race").header("ETag"));
+  std::vector<std::unique_ptr<HttpPeer>> peers;
+  headers.add("Host", "localhost");
+  headers.add("Content-Length", "2000");
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    peers.push_back(std::make_unique<HttpPeer>(it.backend_server().backend_port()));
+    peers.back()->connection().send(request_head("PUT", "/images/raw-race", headers) +
+                                    png(2000, i).substr(0, 1999));
+  }
+  for (std::uint64_t i = 0; i < 8; ++i) peers[i]->connection().send(png(2000, i).substr(1999));
+  int replaced = 0;
+  std::string winner;
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    const std::optional<Reply> reply = peers[i]->receive();
+    REQUIRE(reply);
+    CHECK((reply->status == 200 || reply->status == 412));
+    if (reply->status != 200) continue;
+    ++replaced;
+    winner = png(2000, i);
+  }
+  CHECK(replaced == 1);
+  CHECK(it.read("raw-race") == winner);
+}
+
 DEPLOYED_TEST_CASE("raw: DELETE is a 204, a second one a 404") {
   Deployment& it = Where::deployment();
   it.upload("raw-delete", png(4000, 12));
@@ -207,7 +295,7 @@ DEPLOYED_TEST_CASE("raw: /images?key= reaches keys that a path can't") {
 DEPLOYED_TEST_CASE("raw: pipelined requests are answered in order") {
   Deployment& it = Where::deployment();
   std::string requests;
-  for (std::uint64_t i = 0; i < 20; ++i) {
+  for (std::uint64_t i = 0; i < 100; ++i) {
     const std::string key = "raw-pipelined-" + std::to_string(i);
     it.upload(key, png(1000 + i, i));
     requests += request_head("GET", "/images/" + key, with("Host", "localhost"));
@@ -215,12 +303,9 @@ DEPLOYED_TEST_CASE("raw: pipelined requests are answered in order") {
   requests += "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   Peer peer(it.backend_server().backend_port());
   peer.send(requests);
-  const std::string replies = peer.receive_all();
-  std::size_t at = 0;
-  for (std::uint64_t i = 0; i < 20; ++i) {
-    at = replies.find(png(1000 + i, i), at);
-    REQUIRE(at != std::string::npos);
-  }
+  const std::vector<Reply> replies = replies_in(peer.receive_all());
+  REQUIRE(replies.size() == 101);
+  for (std::uint64_t i = 0; i < 100; ++i) CHECK(replies[i].body == png(1000 + i, i));
 }
 
 END_OF_DEPLOYMENTS

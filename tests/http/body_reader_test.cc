@@ -40,6 +40,7 @@ Task<Reading> read_requests(net::Loop& loop, net::Stream& stream, std::string_vi
   std::memcpy(begin, input.data(), input.size());
   buffer.filled(input.size());
   http::Parser parser(http::Parser::Kind::request);
+  http::ByteBudget budget(body_bytes_max);
   while (true) {
     std::string_view unread = buffer.unread();
     const Event event = parser.advance(unread);
@@ -50,7 +51,7 @@ Task<Reading> read_requests(net::Loop& loop, net::Stream& stream, std::string_vi
     CHECK(event == Event::head);
     const http::MessageHead head = std::move(parser.head());
     reading.last_target = head.target;
-    http::BodyReader body(stream, buffer, parser, head, body_bytes_max, pace);
+    http::BodyReader body(stream, buffer, parser, head, body_bytes_max, pace, budget);
     Exchange exchange{head.target, {}};
     if (reading.requests.size() % 2 == 1 && (body.at_end() || body.droppable(body_bytes_max))) {
       const bool dropped = co_await body.drop();

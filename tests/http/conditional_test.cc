@@ -30,6 +30,44 @@ TEST_CASE("If-None-Match with other or malformed tags matches nothing") {
   }
 }
 
+TEST_CASE("If-Match is like it, but a weak tag matches nothing") {
+  for (const char* header : {"\"abc\"", "*", "\"x\", \"abc\"", "W/\"x\", \"abc\""}) {
+    CAPTURE(header);
+    CHECK(if_match(header, etag));
+  }
+  for (const char* header : {"", "W/\"abc\"", "\"x\"", "abc", "\"x\", W/\"abc\""}) {
+    CAPTURE(header);
+    CHECK_FALSE(if_match(header, etag));
+  }
+}
+
+TEST_CASE("a change may be conditional on what is there, or on there being nothing") {
+  const auto holds = [](const char* name, const char* value, bool is_there) {
+    Headers headers;
+    headers.add(name, value);
+    CHECK(has_precondition(headers));
+    return precondition_holds(headers, is_there ? std::optional(etag) : std::nullopt);
+  };
+  CHECK(holds("If-Match", "\"abc\"", true));
+  CHECK(holds("If-Match", "*", true));
+  CHECK_FALSE(holds("If-Match", "\"x\"", true));
+  CHECK_FALSE(holds("If-Match", "*", false));
+  CHECK_FALSE(holds("If-Match", "\"abc\"", false));
+  CHECK(holds("If-None-Match", "*", false));
+  CHECK_FALSE(holds("If-None-Match", "*", true));
+  CHECK_FALSE(holds("If-None-Match", "W/\"abc\"", true));
+  CHECK(holds("If-None-Match", "\"x\"", true));
+  Headers none;
+  CHECK_FALSE(has_precondition(none));
+  CHECK(precondition_holds(none, etag));
+  Headers both;
+  both.add("If-Match", "\"x\"");
+  both.add("If-Match", "\"abc\"");
+  CHECK(precondition_holds(both, etag));
+  both.add("If-None-Match", "*");
+  CHECK_FALSE(precondition_holds(both, etag));
+}
+
 TEST_CASE("If-Range holds only for the very same strong etag") {
   CHECK(if_range("\"abc\"", etag));
   CHECK(if_range(" \"abc\" ", etag));
@@ -57,6 +95,13 @@ TEST_CASE("a single range selects its bytes") {
   CHECK(resolve_range(" BYTES=2-5 ", 10) == part(2, 4));
 }
 
+TEST_CASE("a list with one range in it is that range") {
+  for (const char* header : {"bytes=2-5,", "bytes=,2-5", "bytes=, ,2-5 , ,", "bytes= 2-5"}) {
+    CAPTURE(header);
+    CHECK(resolve_range(header, 10) == part(2, 4));
+  }
+}
+
 TEST_CASE("a range that reaches beyond the end is cut there") {
   CHECK(resolve_range("bytes=2-10", 10) == part(2, 8));
   CHECK(resolve_range("bytes=2-99999999999999999999999", 10) == part(2, 8));
@@ -74,10 +119,10 @@ TEST_CASE("a range without a byte of the representation is unsatisfiable") {
 
 TEST_CASE("several ranges, other units and bad syntax are ignored") {
   for (const char* header :
-       {"",           "bytes",     "bytes=",        "bytes=-",    "bytes=a-b",
-        "bytes=1",    "bytes=5-2", "bytes=0-1,3-4", "bytes=0-1,", "bytes=+1-2",
-        "bytes=1--2", "bytes=--2", "bytes= 1-2",    "bytes=1-2x", "bytes=0x1-2",
-        "items=0-1",  "byte=0-1",  "=0-1",          "bytes=1 -2", "0-1"}) {
+       {"",           "bytes",     "bytes=",        "bytes=-",      "bytes=a-b",
+        "bytes=1",    "bytes=5-2", "bytes=0-1,3-4", "bytes=0-1,-1", "bytes=+1-2",
+        "bytes=1--2", "bytes=--2", "bytes=1-2x",    "bytes=0x1-2",  "bytes=,",
+        "items=0-1",  "byte=0-1",  "=0-1",          "bytes=1 -2",   "0-1"}) {
     CAPTURE(header);
     CHECK(resolve_range(header, 10) == whole);
   }

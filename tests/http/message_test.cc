@@ -53,7 +53,35 @@ TEST_CASE("the head of a response has its status, date, length and fields") {
   const Response response = make_response(200, "text/plain", "body");
   CHECK(serialize_head(response, 4, 1, true, date) ==
         "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 4\r\n"
-        "Content-Type: text/plain\r\n\r\n");
+        "Content-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+        "Referrer-Policy: no-referrer\r\n"
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\r\n");
+}
+
+TEST_CASE("a response with a content security policy of its own gets no other") {
+  Response response = make_response(200, "text/html", "");
+  response.headers.add("content-security-policy", "default-src 'self'");
+  const std::string head = serialize_head(response, 0, 1, true, date);
+  CHECK(head.find("'none'") == std::string::npos);
+  CHECK(head.find("'self'") != std::string::npos);
+}
+
+TEST_CASE("nothing in the value of a field ends its line") {
+  Response response = make_response(200, "text/plain", "");
+  const std::string nul(1, '\0');
+  response.headers.add("X-Reason", "a\r\nSet-Cookie: b\n" + nul + "c\x7f\td\xc3\xa9");
+  const std::string head = serialize_head(response, 0, 1, true, date);
+  CHECK(head.find("\r\nX-Reason: a  Set-Cookie: b  c  d\xc3\xa9\r\n") != std::string::npos);
+}
+
+TEST_CASE("fields of one name are one list") {
+  Headers headers;
+  CHECK_FALSE(headers.joined("If-Match"));
+  headers.add("If-Match", "\"a\"");
+  CHECK(headers.joined("if-match") == "\"a\"");
+  headers.add("Other", "x");
+  headers.add("IF-MATCH", "\"b\", \"c\"");
+  CHECK(headers.joined("If-Match") == "\"a\", \"b\", \"c\"");
 }
 
 TEST_CASE("the head says when the connection ends, and to HTTP/1.0 when it does not") {
@@ -98,13 +126,14 @@ TEST_CASE("every failure has its status, and every status we send its phrase") {
   CHECK(status_of(Errc::invalid_argument) == 400);
   CHECK(status_of(Errc::not_found) == 404);
   CHECK(status_of(Errc::timed_out) == 408);
+  CHECK(status_of(Errc::precondition_failed) == 412);
   CHECK(status_of(Errc::too_large) == 413);
   CHECK(status_of(Errc::unsupported_type) == 415);
   CHECK(status_of(Errc::internal) == 500);
   CHECK(status_of(Errc::unavailable) == 503);
   CHECK(status_of(Errc::storage_full) == 507);
-  for (const int status : {200, 201, 204, 206, 304, 400, 404, 405, 408, 411, 413,
-                           414, 415, 416, 417, 431, 500, 501, 503, 505, 507}) {
+  for (const int status : {200, 201, 204, 206, 304, 400, 403, 404, 405, 408, 411, 412,
+                           413, 414, 415, 416, 417, 421, 431, 500, 501, 503, 505, 507}) {
     CAPTURE(status);
     CHECK(reason_phrase(status) != "Unknown");
   }

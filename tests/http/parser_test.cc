@@ -245,6 +245,18 @@ TEST_CASE("a request of which two readers could make two things is refused") {
            post + ": no name\r\n",
            std::string("GET / HTTP/1.1\r\n A: b\r\nHost: x\r\n"),
            std::string("GET / HTTP/1.1\r\n"),
+           std::string("GET / HTTP/1.1\r\nHost:\r\n"),
+           std::string("GET / HTTP/1.1\r\nHost: \t\r\n"),
+           std::string("GET / HTTP/1.1\r\nHost: x:y\r\n"),
+           std::string("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n"),
+           std::string("GET / HTTP/1.1\r\nHost: x\r\nA: b\x01\r\n"),
+           std::string("GET / HTTP/1.1\r\nHost: x\r\nA: b\x7f\r\n"),
+           std::string("GET / HTTP/1.1\r\nHost: x\r\nA: \x1b[2J\r\n"),
+           post + "Transfer-Encoding:\r\n",
+           post + "Transfer-Encoding: ,\r\n",
+           post + "Transfer-Encoding: chunked, chunked\r\n",
+           post + "Transfer-Encoding: chunked, gzip\r\n",
+           post + "Transfer-Encoding: chunked,\r\n",
            std::string("GET / HTTP/1.1\r\nHost: x y\r\n"),
            std::string("GET / HTTP/1.1\r\nHost: x,y\r\n"),
            std::string("GET / HTTP/1.1\r\nHost: user@x\r\n"),
@@ -293,6 +305,15 @@ TEST_CASE("a chunk has a plain hexadecimal size") {
   }
 }
 
+TEST_CASE("bug: a tab or a form feed in a request target is taken for part of it") {
+  for (const char* byte : {"\t", "\x0c", "\x0b", "\x01", "\x7f"}) {
+    CAPTURE(byte);
+    CHECK(request_events(std::string("GET /a") + byte + "b HTTP/1.1\r\nHost: x\r\n\r\n") ==
+          "error 400\n");
+  }
+  CHECK(request_events("GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("GET /\xc3\xa9 "));
+}
+
 TEST_CASE("what we do not speak is refused with the status for it") {
   CHECK(request_events("FOO / HTTP/1.1\r\nHost: x\r\n\r\n") == "error 501\n");
   CHECK(request_events("get / HTTP/1.1\r\nHost: x\r\n\r\n") == "error 501\n");
@@ -329,6 +350,29 @@ TEST_CASE("there are as many fields as the limit, not more") {
             .ends_with("end\n"));
   CHECK(request_events("GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n", options) ==
         "error 431\n");
+}
+
+// llhttp skips extensions of any length.
+TEST_CASE("bug: the extensions of chunks have no bound") {
+  const Options options{.limits = {.chunk_excess_bytes_max = 40}};
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto told = [&](const std::string& body) {
+    const std::string all = request_events(head + body, options);
+    return all.substr(all.find('\n') + 1);
+  };
+  CHECK(told("1;" + std::string(30, 'e') + "\r\na\r\n0\r\n\r\n") == "body a\nend\n");
+  CHECK(told("1;" + std::string(80, 'e') + "\r\na\r\n0\r\n\r\n") == "error 400\n");
+  CHECK(told(std::string(80, '0') + "1\r\na\r\n0\r\n\r\n") == "error 400\n");
+  CHECK(told("1\r\na\r\n0;" + std::string(80, 'e') + "\r\n\r\n") == "body a\nerror 400\n");
+  // Together they count too, and plain chunks do not.
+  std::string plain;
+  std::string extended;
+  for (int i = 0; i < 100; ++i) {
+    plain += "1\r\na\r\n";
+    extended += "1;sixteen-bytes..\r\na\r\n";
+  }
+  CHECK(told(plain + "0\r\n\r\n") == "body " + std::string(100, 'a') + "\nend\n");
+  CHECK(told(extended + "0\r\n\r\n").ends_with("\nerror 400\n"));
 }
 
 TEST_CASE("trailers count against the limits of the head") {

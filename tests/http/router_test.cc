@@ -21,7 +21,7 @@ Router make_router() {
   router.add({Method::get, "/api/both", nullptr, 8});
   router.add({Method::head, "/api/head", nullptr, 9});
   router.add({Method::options, "/api/options", nullptr, 10});
-  router.add({Method::get, "/clear", nullptr, 11, false, false});
+  router.add({Method::get, "/clear", nullptr, 11, Route::Body::optional, Route::Effect::mutating});
   return router;
 }
 

@@ -30,10 +30,12 @@ class ServerFixture {
     add(http::Method::put, "/images/*", [](http::Request& request) { return echo(request); });
     add(http::Method::post, "/echo", [](http::Request& request) { return echo(request); });
     router_.add({http::Method::post, "/needy", [](http::Request& request) { return echo(request); },
-                 body_bytes_max, true});
+                 body_bytes_max, http::Route::Body::required});
     add(http::Method::post, "/ignore", [](http::Request&) { return hello(); });
     add(http::Method::post, "/tail",
         [this](http::Request& request) { return tail(*this, request); });
+    router_.add({http::Method::get, "/change", [](http::Request&) { return hello(); },
+                 body_bytes_max, http::Route::Body::optional, http::Route::Effect::mutating});
     add(http::Method::get, "/empty", [](http::Request&) { return empty(); });
     add(http::Method::get, "/big", [this](http::Request&) { return big(*this); });
     add(http::Method::get, "/steps",

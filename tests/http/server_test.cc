@@ -157,16 +157,17 @@ TEST_CASE("repeated slashes at the start of a path are one") {
   CHECK(peer.ask("GET ///images//a HTTP/1.1\r\nHost: x\r\n\r\n").body == "/images//a|/a|");
 }
 
-TEST_CASE("a target that can't be decoded is 400, and the connection is kept") {
+TEST_CASE("a target that no client means is 400, and nothing behind it is looked at") {
   ServerFixture fixture;
   fixture.start();
-  Peer peer(fixture);
-  for (const char* target : {"/%", "/%4", "/%zz", "/a#b"}) {
+  for (const char* target : {"/%", "/%4", "/%zz", "/a#b", "/%00", "*", "ftp://x/", "http://u@x/"}) {
     CAPTURE(target);
-    const Peer::Answer answer =
-        peer.ask("GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    Peer peer(fixture);
+    peer.send("GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n\r\n" + get_hello);
+    const Peer::Answer answer = peer.receive();
     CHECK(answer.status == 400);
-    CHECK(answer.keep_alive);
+    CHECK(answer.header("Connection") == "close");
+    CHECK(peer.sees_end());
   }
 }
 
@@ -180,9 +181,10 @@ TEST_CASE("an unknown path is 404, a wrong method 405 with Allow, an unknown one
   CHECK(wrong.header("Allow") == "GET, HEAD, PUT");
   CHECK(wrong.body.starts_with("/images/cat: "));
   CHECK(peer.ask("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n").header("Allow") == "POST");
-  CHECK(peer.ask("PATCH /hello HTTP/1.1\r\nHost: x\r\n\r\n").status == 501);
   CHECK(peer.ask(get_hello).headers.count("Allow") == 0);
   CHECK(fixture.server->stats().connections_accepted == 1);
+  CHECK(peer.ask("PATCH /hello HTTP/1.1\r\nHost: x\r\n\r\n").status == 501);
+  CHECK(peer.sees_end());
 }
 
 TEST_CASE("HEAD gets the head that GET would get, and the connection goes on") {
@@ -207,6 +209,9 @@ TEST_CASE("OPTIONS tells what a path takes") {
   CHECK(answer.status == 204);
   CHECK(answer.header("Allow") == "GET, HEAD, PUT");
   CHECK(peer.ask("OPTIONS /nothing HTTP/1.1\r\nHost: x\r\n\r\n").status == 404);
+  const Peer::Answer any = peer.ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(any.status == 204);
+  CHECK(any.header("Allow") == "GET, HEAD, POST, PUT");
 }
 
 TEST_CASE("a response without content has no length and no body") {
@@ -524,6 +529,121 @@ TEST_CASE("a slow handler is not cut by the timeouts of reading") {
   pass_time(fixture, 40);
   fixture.release();
   CHECK(peer.receive().body == "waited");
+}
+
+// --- Bounds on what all, or one, may ask for ---------------------------------------
+
+TEST_CASE("a body that does not fit beside those in flight is 503 before it is sent") {
+  ServerFixture fixture;
+  fixture.limits.body_bytes_in_flight_max = 100;
+  fixture.start();
+  Peer slow(fixture);
+  slow.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 61\r\n\r\n" + std::string(60, 'x'));
+  run_until(fixture.loop, [&] { return fixture.server->body_bytes_in_flight() == 60; });
+  Peer other(fixture);
+  const Peer::Answer refused = other.ask(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 41\r\nExpect: 100-continue\r\n\r\n");
+  CHECK(refused.status == 503);
+  Peer third(fixture);
+  CHECK(third.ask(post("/echo", std::string(40, 'x'))).status == 200);
+  CHECK(fixture.server->body_bytes_in_flight() == 60);
+  // Whoever comes to more than is left, without having said so, is refused then.
+  Peer chunked(fixture);
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  CHECK(chunked.ask(head + "29\r\n" + std::string(41, 'x') + "\r\n0\r\n\r\n").status == 503);
+  CHECK(slow.ask("x").status == 200);
+  CHECK(fixture.server->body_bytes_in_flight() == 0);
+  CHECK(third.ask(post("/echo", std::string(100, 'x'))).status == 200);
+}
+
+TEST_CASE("what nobody wants to read counts for nothing") {
+  ServerFixture fixture;
+  fixture.limits.body_bytes_in_flight_max = 10;
+  fixture.start();
+  Peer peer(fixture);
+  const Peer::Answer answer = peer.ask(post("/ignore", std::string(1'000, 'x')));
+  CHECK(answer.status == 200);
+  CHECK(answer.keep_alive);
+  CHECK(peer.ask(get_hello).body == "hello");
+}
+
+TEST_CASE("a client that never waits for an answer gets so many, and then the end") {
+  ServerFixture fixture;
+  fixture.limits.pipelined_requests_max = 5;
+  fixture.start();
+  Peer peer(fixture);
+  std::string requests;
+  for (int i = 0; i < 10; ++i) requests += get_hello;
+  peer.send(requests);
+  for (int i = 0; i < 6; ++i) {  // the first has not been sent before its turn
+    const Peer::Answer answer = peer.receive();
+    CHECK(answer.body == "hello");
+    CHECK(answer.keep_alive == (i < 5));
+  }
+  CHECK(peer.sees_end());
+  CHECK(fixture.server->stats().requests == 6);
+}
+
+TEST_CASE("a client that waits now and then may pipeline for ever") {
+  ServerFixture fixture;
+  fixture.limits.pipelined_requests_max = 3;
+  fixture.start();
+  Peer peer(fixture);
+  for (int i = 0; i < 10; ++i) {
+    peer.send(std::string(get_hello) + get_hello + get_hello);
+    for (int j = 0; j < 3; ++j) CHECK(peer.receive().keep_alive);
+  }
+}
+
+// --- Whose page asks ---------------------------------------------------------------
+
+TEST_CASE("a request that changes something is for our own pages and for programs") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const auto status = [&](const std::string& request_line, const std::string& fields) {
+    return peer
+        .ask(request_line + " HTTP/1.1\r\nHost: x:5000\r\nContent-Length: 0\r\n" + fields + "\r\n")
+        .status;
+  };
+  for (const char* call : {"POST /echo", "PUT /images/a"}) {
+    CAPTURE(call);
+    CHECK(status(call, "") == 200);
+    CHECK(status(call, "Sec-Fetch-Site: same-origin\r\n") == 200);
+    CHECK(status(call, "Origin: http://x:5000\r\n") == 200);
+    CHECK(status(call, "Sec-Fetch-Site: cross-site\r\n") == 403);
+    CHECK(status(call, "Origin: http://evil.example\r\n") == 403);
+    CHECK(status(call, "Origin: null\r\n") == 403);
+  }
+  CHECK(status("GET /hello", "Sec-Fetch-Site: cross-site\r\n") == 200);
+  CHECK(status("GET /hello", "Origin: http://evil.example\r\n") == 200);
+  CHECK(status("GET /change", "") == 200);
+  CHECK(status("GET /change", "Sec-Fetch-Site: cross-site\r\n") == 403);
+  CHECK(status("POST /nothing", "Sec-Fetch-Site: cross-site\r\n") == 404);
+}
+
+TEST_CASE("the host of a URL in the request line counts, not that of the Host field") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const std::string rest = " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nOrigin: http://y\r\n\r\n";
+  CHECK(peer.ask("POST /echo" + rest).status == 403);
+  CHECK(peer.ask("POST http://y/echo" + rest).status == 200);
+  CHECK(peer.ask("POST http://x/echo" + rest).status == 403);
+}
+
+TEST_CASE("a name that was made to point to this machine is not ours") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  const std::string port = std::to_string(fixture.server->address().port);
+  const auto status = [&](const std::string& host) {
+    return peer.ask("GET /hello HTTP/1.1\r\nHost: " + host + "\r\n\r\n").status;
+  };
+  CHECK(status("evil.example:" + port) == 421);
+  CHECK(status("127.0.0.1:" + port) == 200);
+  CHECK(status("localhost:" + port) == 200);
+  CHECK(status("images.example") == 200);  // by way of a proxy
 }
 
 // --- Many and few ----------------------------------------------------------------

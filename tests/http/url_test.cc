@@ -74,12 +74,43 @@ TEST_CASE("a request target is split into path and query") {
 }
 
 TEST_CASE("a request target that is neither path nor URL is an error") {
-  for (const char* target :
-       {"", "a", "?a", "host:80", "ftp://host/a", "http:///a", "http://", "**"}) {
+  for (const char* target : {"", "a", "?a", "host:80", "ftp://host/a", "http:///a", "http://", "**",
+                             "http://user@host/a", "http://host:80:80/a", "http://host:x/a",
+                             "http://a,b/", "http://[::1/a"}) {
     CAPTURE(target);
     const auto split = split_target(target);
     REQUIRE_FALSE(split.ok());
     CHECK(split.error().code == Errc::invalid_argument);
+  }
+}
+
+TEST_CASE("the host of a URL in a request line is told") {
+  CHECK(split_target("http://host:5000/a?b").value().authority == "host:5000");
+  CHECK(split_target("http://[::1]?b").value().authority == "[::1]");
+  CHECK(split_target("/a").value().authority.empty());
+}
+
+TEST_CASE("an authority is a host and an optional port") {
+  struct Case {
+    const char *text, *host, *port;
+  };
+  for (const auto& [text, host, port] :
+       {Case{"localhost:5000", "localhost", "5000"}, Case{"example.com", "example.com", ""},
+        Case{"127.0.0.1:80", "127.0.0.1", "80"}, Case{"[::1]:5000", "[::1]", "5000"},
+        Case{"[2001:DB8::1]", "[2001:DB8::1]", ""}, Case{"a_b-c.%41$", "a_b-c.%41$", ""},
+        Case{"host:", "host", ""}}) {
+    CAPTURE(text);
+    const auto split = split_authority(text);
+    REQUIRE(split.has_value());
+    CHECK(split->host == host);
+    CHECK(split->port == port);
+  }
+  for (const char* text :
+       {"",         ":80",         "user@host", "host/path", "a,b",         "a b",  "host:80:81",
+        "host:80a", "host:123456", "a?b",       "a#b",       "a\\b",        "[::1", "[]",
+        "[::1]80",  "[x]",         "::1",       "a\"b",      "h\xc3\xb6st", "a\x7f"}) {
+    CAPTURE(text);
+    CHECK_FALSE(split_authority(text).has_value());
   }
 }
 
