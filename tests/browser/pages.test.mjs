@@ -90,6 +90,46 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
+test('forms work by plain http under a name, where only Origin tells whose they are', async () => {
+  const page = await openPage(browser);
+  const port = new URL(site.url).port;
+  await page.goto(`http://imagehost:${port}/upload_image`);
+  await page.fill('input[name=key]', 'named');
+  const content = png(10, 10, [1, 2, 3]);
+  await page.setInputFiles('input[name=file]', { name: 'x', mimeType: '', buffer: content });
+  const [request] = await Promise.all([
+    page.waitForRequest((sent) => sent.method() === 'POST'),
+    page.click('main form button:not([type=button])'),
+  ]);
+  await page.waitForLoadState();
+  assert.match(await bodyOf(page), /stored/i);
+  const headers = await request.allHeaders();
+  assert.equal(headers['sec-fetch-site'], undefined);
+  assert.equal(headers.origin, `http://imagehost:${port}`);
+  await page.context().close();
+});
+
+test("another site's form and image change nothing", async () => {
+  await fetch(`${site.url}/images/kept`, { method: 'PUT', body: png(10, 10, [3, 2, 1]) });
+  await fetch(`${site.url}/images/kept`);
+  const page = await openPage(browser);
+  const attack = `<form method="post" action="${site.url}/delete_image">
+    <input name="key" value="kept"><button>win</button></form>
+    <img src="${site.cacheUrl}/clear_cache">`;
+  await page.route('http://evil.example/*', (route) =>
+    route.fulfill({ contentType: 'text/html', body: attack }),
+  );
+  const [cleared] = await Promise.all([
+    page.waitForResponse((response) => response.url().endsWith('/clear_cache')),
+    page.goto('http://evil.example/'),
+  ]);
+  assert.equal(cleared.status(), 403);
+  const [posted] = await Promise.all([page.waitForNavigation(), page.click('button')]);
+  assert.equal(posted.status(), 403);
+  assert.equal((await fetch(`${site.url}/images/kept`)).headers.get('x-cache'), 'hit');
+  await page.context().close();
+});
+
 test('the statistics page draws five charts from live samples', async () => {
   const page = await openPage(browser);
   await page.goto(`${site.url}/cache_stats`);

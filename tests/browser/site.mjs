@@ -47,6 +47,8 @@ export function launchBrowser() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      // Names by which no browser takes us for its own machine: it then sends no Sec-Fetch-Site.
+      '--host-resolver-rules=MAP imagehost 127.0.0.1, MAP evil.example 127.0.0.1',
     ],
   });
 }

@@ -405,6 +405,20 @@ std::string Peer::receive_all() {
   return receive_until([](std::string_view) { return false; });
 }
 
+std::string Peer::receive_exactly(std::size_t size) {
+  const Clock::time_point deadline = soon();
+  std::string received(size, '\0');
+  std::size_t count = 0;
+  while (count < size) {
+    await(socket_, POLLIN, deadline, "more of the peer");
+    const ssize_t some = ::recv(socket_, received.data() + count, size - count, 0);
+    if (some <= 0) break;
+    count += static_cast<std::size_t>(some);
+  }
+  received.resize(count);
+  return received;
+}
+
 void Peer::end_sending() { ::shutdown(socket_, SHUT_WR); }
 
 void Peer::close() {

@@ -188,6 +188,8 @@ class Peer {
   // What arrives until `enough` holds for it, or until the end of the stream.
   std::string receive_until(const std::function<bool(std::string_view)>& enough);
   std::string receive_all();
+  // That many bytes and not one more is taken; fewer at the end of the stream.
+  std::string receive_exactly(std::size_t size);
   void end_sending();  // FIN; receiving goes on
   void close();
   void reset();  // RST

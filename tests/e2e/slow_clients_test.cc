@@ -1,0 +1,96 @@
+// Crowds of clients that idle, or send or read so slowly that they nearly do: those
+// who behave are served beside them, and afterwards nothing of the crowd is left.
+//
+// The crowd has IMGCACHED_TEST_SLOW_CLIENTS members, 500 by default; the server has
+// to be allowed three descriptors for each (`ulimit -n`).
+#include <doctest/doctest.h>
+#include <fmt/core.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/deployment.h"
+#include "tests/e2e/test_images.h"
+
+namespace imgcached::e2e {
+namespace {
+
+// More than the sockets of a connection hold, so that the server has to wait.
+constexpr std::size_t large_bytes = 6 << 20;
+
+std::size_t crowd_size() {
+  const char* text = std::getenv("IMGCACHED_TEST_SLOW_CLIENTS");
+  return text ? static_cast<std::size_t>(std::atoi(text)) : 500;
+}
+
+using Crowd = std::vector<std::unique_ptr<Peer>>;
+
+Crowd gather(std::uint16_t port, std::string_view first_words) {
+  Crowd crowd;
+  for (std::size_t i = 0; i < crowd_size(); ++i) {
+    crowd.push_back(std::make_unique<Peer>(port));
+    crowd.back()->send(first_words);
+  }
+  return crowd;
+}
+
+std::int64_t connections(Deployment& it) {
+  return sample(it.backend.get("/metrics"), "imgcached_http_connections{server=\"backend\"}");
+}
+
+// Somebody new, who does a bit of everything.
+void check_served(Deployment& it) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds patience{10'000};  // a loaded machine's
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    const Clock::time_point begin = Clock::now();
+    HttpPeer peer(it.backend_server().backend_port());
+    const std::string image = png(2'000, i);
+    CHECK(peer.request("PUT", "/images/served", {}, image).status / 100 == 2);
+    CHECK(peer.get("/images/served").body == image);
+    CHECK(peer.get("/keys_list").status == 200);
+    CHECK(Clock::now() - begin < patience);
+  }
+}
+
+void check_crowd_is_harmless(Deployment& it, std::string_view first_words) {
+  const std::int64_t before = connections(it);
+  Crowd crowd = gather(it.backend_server().backend_port(), first_words);
+  eventually("the whole crowd to be connected",
+             [&] { return connections(it) == before + static_cast<std::int64_t>(crowd.size()); });
+  check_served(it);
+  crowd.clear();
+  eventually("the crowd to be forgotten", [&] { return connections(it) == before; });
+}
+
+TEST_CASE("slow: a crowd of idle connections is held, and others are served") {
+  Deployment& it = OneProcess::deployment();
+  check_crowd_is_harmless(it, "");
+  check_crowd_is_harmless(it, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+}
+
+TEST_CASE("slow: a crowd that never ends its heads is no harm to others") {
+  check_crowd_is_harmless(OneProcess::deployment(),
+                          "GET /healthz HTTP/1.1\r\nHost: x\r\nX-a: b\r\n");
+}
+
+TEST_CASE("slow: a crowd that never ends its bodies is no harm to others") {
+  check_crowd_is_harmless(OneProcess::deployment(),
+                          "PUT /images/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+                          "\x89PNG\r\n\x1a\n");
+}
+
+TEST_CASE("slow: a crowd that does not read what it asked for is no harm to others") {
+  Deployment it(OneProcess::kind, large_bytes);
+  it.upload("large", png(large_bytes, 1));
+  it.read("large");
+  check_crowd_is_harmless(it, "GET /images/large HTTP/1.1\r\nHost: x\r\n\r\n");
+}
+
+END_OF_DEPLOYMENTS
+
+}  // namespace
+}  // namespace imgcached::e2e
