@@ -144,12 +144,6 @@ Footprint Stage::file(const std::string& location) {
   return reading(object::first_file << (number % object::files));
 }
 
-std::vector<std::string> Stage::locations() const {
-  std::vector<std::string> found;
-  for (const auto& [location, number] : files_) found.push_back(location);
-  return found;
-}
-
 void Stage::lose_answers(bool calls_too) {
   for (Call* call : calls_) {
     if (!call->is_carried_out && !calls_too) continue;

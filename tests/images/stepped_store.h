@@ -187,7 +187,6 @@ class Stage {
   // What it is taken for in this execution.
   Footprint effective(Footprint footprint) const;
   Footprint file(const std::string& location);  // as an object, to read
-  std::vector<std::string> locations() const;   // of all files seen
 
   void add(Call& call) { calls_.push_back(&call); }
   void drop(Call& call) { std::erase(calls_, &call); }
