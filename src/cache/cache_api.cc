@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "cache/cache_calls.h"
 #include "cache/key.h"
 #include "http/base64.h"
 #include "http/json.h"
@@ -38,13 +39,6 @@ Response refuse(int status, const Error& error) {
 }
 
 Response refuse(const Error& error) { return refuse(http::status_of(error.code), error); }
-
-Error empty_image() { return {Errc::invalid_argument, "the image is empty; none is"}; }
-
-Error large_image(std::uint64_t bytes_max) {
-  return {Errc::too_large,
-          "the image is over the limit of " + std::to_string(bytes_max) + " bytes; send less"};
-}
 
 Response answer(PutOutcome outcome) {
   Response response;
@@ -124,25 +118,18 @@ Response CacheApi::render_error(std::string_view, int status, std::string_view m
 
 // The `key` of a call: from the JSON body, or by GET without one from the query.
 Task<Result<std::string>> CacheApi::read_key(Request& request) {
-  std::string key;
-  if (request.head.method != Method::post && !request.head.has_body()) {
-    const Result<http::Form> query = http::parse_form(request.query);
-    if (!query) co_return query.error();
-    const auto found = query->find("key");
-    if (!found) co_return Error{Errc::invalid_argument, "the parameter \"key\" is missing"};
-    key = *found;
-  } else {
+  if (request.head.method == Method::post || request.head.has_body()) {
     Result<std::string> text = co_await request.body->read_text();
     if (!text) co_return std::move(text).error();
-    const Result<http::JsonObject> object = http::JsonObject::parse(std::move(*text));
-    if (!object) co_return object.error();
-    const auto found = object->find("key");
-    if (!found) co_return Error{Errc::invalid_argument, "the member \"key\" is missing"};
-    key = *found;
+    co_return parse_key_call(std::move(*text));
   }
-  Result<void> valid = validate_key(key);
+  const Result<http::Form> query = http::parse_form(request.query);
+  if (!query) co_return query.error();
+  const auto key = query->find("key");
+  if (!key) co_return Error{Errc::invalid_argument, "the parameter \"key\" is missing"};
+  Result<void> valid = validate_key(*key);
   if (!valid) co_return std::move(valid).error();
-  co_return key;
+  co_return std::string(*key);
 }
 
 Task<Response> CacheApi::put(Request& request) {
@@ -156,28 +143,10 @@ Task<Response> CacheApi::put(Request& request) {
   }
   Result<std::string> text = co_await request.body->read_text();
   if (!text) co_return refuse(text.error());
-  const Result<http::JsonObject> object = http::JsonObject::parse(std::move(*text));
-  if (!object) co_return refuse(400, object.error());
-  if (object->members().empty()) {
-    co_return refuse(400, {Errc::invalid_argument, "no image: send {\"<key>\":\"<base64>\"}"});
-  }
-  // All are looked at before any is stored.
-  std::vector<std::pair<std::string_view, Blob>> images;
-  for (const http::JsonObject::Member& member : object->members()) {
-    const Result<void> valid = validate_key(member.name);
-    if (!valid) co_return refuse(valid.error());
-    if (!member.is_string) {
-      co_return refuse(
-          {Errc::invalid_argument, "the value of a key must be a string: the image in base64"});
-    }
-    Result<Blob> blob = http::base64::decode(member.text);
-    if (!blob) co_return refuse(blob.error());
-    if (blob->size() == 0) co_return refuse(empty_image());
-    if (blob->size() > value_bytes_max_) co_return refuse(large_image(value_bytes_max_));
-    images.emplace_back(member.name, std::move(*blob));
-  }
+  Result<PutCall> call = parse_put_call(std::move(*text), value_bytes_max_);
+  if (!call) co_return refuse(call.error());
   PutOutcome outcome = PutOutcome::stored;
-  for (auto& [key, blob] : images) {
+  for (auto& [key, blob] : *call) {
     const PutOutcome one = service_.put(key, std::move(blob));
     if (one != PutOutcome::stored) outcome = one;
   }
@@ -193,13 +162,12 @@ Task<Response> CacheApi::put_raw(Request& request, std::string key) {
                            "X-Lease"});
   }
   // The route's bound is that of a JSON put; this one has no base64 to allow for.
-  if (request.body->content_length().value_or(0) > value_bytes_max_) {
-    co_return refuse(large_image(value_bytes_max_));
-  }
+  Result<void> valid = validate_image(request.body->content_length().value_or(1), value_bytes_max_);
+  if (!valid) co_return refuse(valid.error());
   Result<Blob> blob = co_await request.body->read_blob();
   if (!blob) co_return refuse(blob.error());
-  if (blob->size() == 0) co_return refuse(empty_image());
-  if (blob->size() > value_bytes_max_) co_return refuse(large_image(value_bytes_max_));
+  valid = validate_image(blob->size(), value_bytes_max_);
+  if (!valid) co_return refuse(valid.error());
   co_return answer(service_.put(key, std::move(*blob), lease));
 }
 

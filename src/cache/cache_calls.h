@@ -1,0 +1,30 @@
+// What the JSON bodies of the cache service's calls say (see cache_api.h), as
+// functions of the text alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/blob.h"
+#include "base/result.h"
+
+namespace imgcached::cache {
+
+// Reads `{"key":"<key>"}`. Errors: invalid_argument, also when the key is no good;
+// too_large: more than http::JsonObject::members_max members.
+Result<std::string> parse_key_call(std::string text);
+
+// Keys and their images.
+using PutCall = std::vector<std::pair<std::string, Blob>>;
+
+// Reads `{"<key>":"<base64>", ...}`: at least one image, all of them good; of
+// members with the same name the last one counts. Errors: invalid_argument;
+// too_large: an image of more than `value_bytes_max` bytes.
+Result<PutCall> parse_put_call(std::string text, std::uint64_t value_bytes_max);
+
+// What is wrong with an image, whichever way it came; nothing if it may be put.
+Result<void> validate_image(std::uint64_t bytes, std::uint64_t value_bytes_max);
+
+}  // namespace imgcached::cache
