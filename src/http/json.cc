@@ -221,6 +221,8 @@ JsonDocument::~JsonDocument() = default;
 
 Result<JsonDocument> JsonDocument::parse(std::string_view text) {
   constexpr std::size_t depth_max = 64;
+  // simdjson would copy from where the text lies, and an empty one may lie nowhere.
+  if (text.empty()) text = "";
   auto storage = std::make_unique<Storage>();
   auto error = storage->parser.allocate(text.size(), depth_max);
   if (!error) error = storage->parser.parse(text.data(), text.size()).get(storage->root);

@@ -133,6 +133,7 @@ struct Parser::State {
 
   int end_head();
   int check_request();
+  int check_coding();
 
   // llhttp takes a line feed alone for the end of a line, unfolds lines, and skips
   // the byte behind the CR of a chunk's size or of an empty line and the two bytes
@@ -184,6 +185,10 @@ int Parser::State::check_request() {
   if (hosts == 1 && !split_authority(*head.headers.find("Host"))) {
     return refuse(400, "the Host field is not a host and an optional port");
   }
+  return 0;
+}
+
+int Parser::State::check_coding() {
   if (head.chunked && head.version_minor == 0) {
     return refuse(400, "HTTP/1.0 has no chunked transfer coding");
   }
@@ -192,8 +197,7 @@ int Parser::State::check_request() {
   }
   const auto coding = head.headers.find("Transfer-Encoding");
   if (coding && !equals_ignoring_case(*coding, "chunked")) {
-    return refuse(status_of_coding(*coding),
-                  "the only transfer coding this server knows is chunked");
+    return refuse(status_of_coding(*coding), "the only transfer coding we know is chunked");
   }
   // llhttp knows `chunked` only without a tab behind it.
   if (coding && !head.chunked) return refuse(400, "malformed HTTP: Transfer-Encoding");
@@ -202,11 +206,11 @@ int Parser::State::check_request() {
 
 int Parser::State::end_head() {
   head.version_minor = llhttp.http_minor;
+  if (llhttp.http_major != 1 || llhttp.http_minor > 1) {
+    return refuse(505, "we speak HTTP/1.1 and HTTP/1.0");
+  }
   if (kind == Kind::request) {
     head.method = method_of(llhttp.method);
-    if (llhttp.http_major != 1 || llhttp.http_minor > 1) {
-      return refuse(505, "this server speaks HTTP/1.1 and HTTP/1.0");
-    }
     // Upgrades are not for us: the request is answered as if it asked for none.
     llhttp.upgrade = 0;
   } else {
@@ -219,7 +223,7 @@ int Parser::State::end_head() {
   if (kind == Kind::request) {
     if (const int refused = check_request()) return refused;
   }
-  return 0;
+  return check_coding();
 }
 
 Parser::Parser(Kind kind, ParserLimits limits) : state_(std::make_unique<State>()) {
@@ -294,6 +298,8 @@ Parser::~Parser() = default;
 Parser::Event Parser::advance(std::string_view& input) {
   State& state = *state_;
   if (state.failed) return Event::error;
+  // llhttp takes null for "no span has begun": no input must lie somewhere, too.
+  if (input.data() == nullptr) input = "";
   if (!state.is_chunk_end_sane(input)) {
     return state.fail(400, "malformed HTTP: no line end behind the data of a chunk");
   }

@@ -326,6 +326,13 @@ TEST_CASE("every string comes back from what the JSON writer made of it") {
   }
 }
 
+// Its body is empty: a Blob without bytes has no address. Only the sanitizer sees it.
+TEST_CASE("bug: an empty document that lies nowhere was copied from there") {
+  const auto document = JsonDocument::parse(std::string_view());
+  REQUIRE_FALSE(document.ok());
+  CHECK(document.error().message == "bad JSON: there is no value");
+}
+
 TEST_CASE("UTF-8 is told from what is not") {
   CHECK(is_utf8(""));
   CHECK(is_utf8("aé😀"));
