@@ -148,7 +148,8 @@ void Stage::lose_answers(bool calls_too) {
   for (Call* call : calls_) {
     if (!call->is_carried_out && !calls_too) continue;
     call->is_lost = true;
-    schedule.change(call->actor, effective(call->if_lost));
+    // Still on the wire: what has lost it comes before what it does now.
+    schedule.change(call->actor, effective(call->if_lost | reading(object::wire)));
   }
 }
 
@@ -251,7 +252,7 @@ Task<bool> SteppedCache::send(Call& call, std::string name) {
 
 Task<bool> SteppedCache::receive(Call& call, std::string name, Footprint footprint) {
   if (call.is_lost) footprint = footprint | call.if_lost;
-  if (stage_.loses_answers && !call.is_lost) footprint.reads |= object::wire;
+  if (stage_.loses_answers) footprint.reads |= object::wire;
   bool lives = true;
   if (footprint != Footprint()) {
     lives = co_await stage_.pause(seat_, call.actor, std::move(name), footprint);
