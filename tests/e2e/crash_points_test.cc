@@ -138,7 +138,6 @@ Points crash_everywhere(CrashingStore& store, Prepare prepare) {
     CAPTURE(run);
     Points points = store.crash_at(run, prepare(run));
     if (points.empty()) continue;
-    CHECK(points.size() == run - 1);
     return points;
   }
 }
