@@ -112,6 +112,10 @@ void check_read_from_disk(HttpPeer& backend, const std::string& key, const std::
   }
 }
 
+// What a backend may keep that it had not before: a second connection to the cache
+// or the database, for what went on in the background.
+constexpr std::size_t kept_connections_max = 4;
+
 // --- Something else answers ---------------------------------------------------------------------
 
 // A page of status 200 used to be served as the image, and to count as a delivered
@@ -234,7 +238,8 @@ TEST_CASE("a network that swallows everything between backend and cache service"
   read_until_cached(it.backend, "replaced", new_image);
   read_until_cached(it.backend, "read", old_image);
   eventually("nothing is held that was not before", [&] {
-    return descriptors(it.server) <= held && descriptors(it.service) <= held_by_cache;
+    return descriptors(it.server) <= held + kept_connections_max &&
+           descriptors(it.service) <= held_by_cache + kept_connections_max;
   });
 }
 
@@ -306,7 +311,7 @@ TEST_CASE("without the cache service images are read from disk and uploaded") {
   read_until_cached(it.backend, "kept", images[0]);
   eventually("it is ready", [&] { return it.backend.get("/readyz").status == 200; });
   eventually("no descriptor is left over",
-             [&] { return descriptors(it.backend_server()) <= held; });
+             [&] { return descriptors(it.backend_server()) <= held + kept_connections_max; });
   CHECK(log_lines(it.backend_server()) - lines_before < 15);
 }
 
