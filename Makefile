@@ -4,6 +4,8 @@ VAR       ?= var
 GRAPHS    ?= build/graphs
 SECONDS   ?= 1800
 SANITIZER ?=
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(filter-out replay_test,$(patsubst tests/fuzz/%.cc,%,$(wildcard tests/fuzz/*.cc)))
 comma     := ,
 BUILD     ?= build$(if $(SANITIZER),/$(subst $(comma),-,$(SANITIZER)))
 JOBS      := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -33,9 +35,11 @@ objects     = $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard $(1)))
 LIBRARY    := $(call objects,$(ROOMS:%=src/%/*.cc)) $(BUILD)/obj/libllhttp.a
 PROGRAM    := $(call objects,src/*.cc)
 TEST_MAIN  := $(BUILD)/obj/tests/main.o
-UNIT       := $(call objects,tests/*_test.cc $(ROOMS:%=tests/%/*.cc) tests/loadgen/*.cc src/config.cc) \
+UNIT       := $(call objects,tests/*_test.cc $(ROOMS:%=tests/%/*.cc) tests/loadgen/*.cc) \
+              $(call objects,tests/fuzz/*.cc src/config.cc) \
               $(call objects,$(addprefix tests/e2e/,fixture.cc http_peer.cc test_images.cc))
-E2E        := $(call objects,tests/e2e/*.cc)
+E2E        := $(call objects,tests/e2e/*.cc) \
+              $(call objects,$(addprefix tests/loadgen/,graph_check.cc png_reader.cc))
 BENCHES    := $(BUILD)/bench-client $(BUILD)/bench-disk-limit
 LOADGEN    := $(filter-out $(BUILD)/obj/tools/loadgen/main.o,$(call objects,tools/loadgen/*.cc))
 
@@ -45,7 +49,8 @@ PROGRAMS   := $(BUILD)/imgcached $(BUILD)/loadgen
 TESTS      := $(BUILD)/tests/unit $(BUILD)/tests/e2e
 FAULTS     := $(BUILD)/tests/libfaults.so
 
-.PHONY: all tests run start stop graphs bench bench-loadgen soak test test-browser lint layers format clean help packages force
+.PHONY: all tests run start stop graphs bench bench-loadgen soak test test-browser fuzz lint layers
+.PHONY: format clean help packages force
 .DELETE_ON_ERROR:
 
 # --- Packages ------------------------------------------------------------------------------------
@@ -56,6 +61,7 @@ PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,
               $(if $(filter graphs,$(GOALS)),run graphs) $(if $(filter soak,$(GOALS)),run test) \
               $(if $(filter bench bench-loadgen,$(GOALS)),run bench) \
               $(if $(filter test-browser,$(GOALS)),run browser) \
+              $(if $(filter fuzz,$(GOALS)),fuzz) \
               $(if $(filter lint format,$(GOALS)),lint)
 packages:
 	@tools/install-packages $(PACKAGES)
@@ -77,7 +83,7 @@ $(PROGRAMS) $(TESTS) $(BENCHES):
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
 
 $(call objects,src/backend_node.cc tests/e2e/fixture.cc tests/e2e/fixture_test.cc \
-  tools/loadgen/plot.cc): \
+  tests/fuzz/replay_test.cc tools/loadgen/plot.cc): \
   CPPFLAGS += $(SOURCE_DIRECTORY)
 
 # To be preloaded into the program, whatever that is built with; so without a sanitizer itself.
@@ -86,6 +92,17 @@ $(FAULTS): $(BUILD)/obj/tests/faults/fault_points.o
 	@mkdir -p $(@D)
 	@$(CXX) -shared -o $@ $^
 $(BUILD)/obj/tests/faults/fault_points.o: OPTIMIZE := -O2 -fPIC
+
+# A fuzz target is linked with libFuzzer and what it needs of the library. `make test` has all of
+# them in one program, where each needs a name of its own.
+$(BUILD)/targets/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/library.a $(BUILD)/obj/libllhttp.a
+	@echo '  link $@'
+	@mkdir -p $(@D)
+	@$(CXX) $(OPTIMIZE) -fsanitize=fuzzer -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
+$(BUILD)/library.a: $(filter-out %.a,$(LIBRARY)) $(BUILD)/obj/src/config.o
+	@rm -f $@; ar rcs $@ $^
+$(call objects,tests/fuzz/*.cc): \
+  CPPFLAGS += $(if $(findstring fuzzer,$(SANITIZER)),,-DLLVMFuzzerTestOneInput=fuzz_$(*F))
 
 # Results name the sources they were measured with. The file changes when the name does, and with
 # it one object.
@@ -100,13 +117,16 @@ $(BUILD)/obj/%.o: %.cc Makefile | packages
 	@mkdir -p $(@D)
 	@$(CCACHE) $(CXX) -std=c++20 $(OPTIMIZE) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
+# For fuzzing the way through llhttp counts too. It adds 0 to null pointers, which C leaves
+# undefined.
+LLHTTP_SANITIZER := $(if $(findstring fuzzer,$(SANITIZER)),-fsanitize=fuzzer-no-link$(comma)address)
 # llhttp: C sources (node-llhttp) where the release has no library of it (libllhttp-dev).
 $(BUILD)/obj/libllhttp.a: | packages
 	@echo '  cc   llhttp'
 	@mkdir -p $(@D)/llhttp
 	@rm -f $@; ar rcs $@
 	@pkg-config --exists libllhttp || for part in api http llhttp; do \
-	  $(CC) -O3 -g -w -I/usr/share/include/llhttp -c /usr/share/llhttp/$$part.c \
+	  $(CC) -O3 -g -w $(LLHTTP_SANITIZER) -I/usr/share/include/llhttp -c /usr/share/llhttp/$$part.c \
 	    -o $(@D)/llhttp/$$part.o && ar rs $@ $(@D)/llhttp/$$part.o || exit 1; done
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
@@ -135,6 +155,13 @@ test-browser: all packages  ## the pages in Chromium, with and without JavaScrip
 	@command -v npm >/dev/null || tools/install-packages npm
 	@cd tests/browser && npm ci --silent --no-audit --no-fund && \
 	  IMGCACHED_PROGRAM=$(abspath $(BUILD)/imgcached) npm test --silent
+# libFuzzer is clang's, so this is a build of its own. clang 14 can't check calls through pointers
+# in coroutines (LLVM's issue 49689).
+fuzz: packages  ## run each fuzz target for FUZZ_SECONDS; a finding is an error
+	@$(MAKE) BUILD=$(BUILD)/fuzz SANITIZER=fuzzer-no-link,address,undefined \
+	  CXX=clang++-14 CC=clang-14 CXXFLAGS='-g -Wall -Wextra -fno-sanitize=function' \
+	  $(FUZZ_TARGETS:%=$(BUILD)/fuzz/targets/%)
+	@tools/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS:%=$(BUILD)/fuzz/targets/%)
 lint: packages  ## clang-format, clang-tidy and shellcheck
 	@tools/lint $(CPPFLAGS) $(SOURCE_DIRECTORY) $(COMMIT)
 layers:  ## check that includes only go left, and that one file includes each C library
@@ -147,6 +174,7 @@ clean:  ## remove what was built; the state in VAR stays
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 	@echo
+	@echo 'FUZZ_SECONDS=n    how long `make fuzz` runs each of FUZZ_TARGETS (default 60, all)'
 	@echo 'GRAPHS=dir        where `make graphs` draws (default build/graphs)'
 	@echo 'SECONDS=n         how long `make soak` lasts (default 1800)'
 	@echo 'VAR=dir           state: database, images, logs, pid files (default var)'

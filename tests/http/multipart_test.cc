@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "tests/http/multipart_reading.h"
 
 namespace imgcached::http {
 namespace {
@@ -20,64 +21,14 @@ struct Story {
   friend bool operator==(const Story&, const Story&) = default;
 };
 
-class Reader {
- public:
-  explicit Reader(std::string_view boundary) : parser_(boundary) {}
-
-  // The piece is copied to a place of its own that is gone afterwards, so that
-  // the sanitizer sees whoever looks back at it.
-  void feed(std::string_view piece) {
-    const std::vector<char> copy(piece.begin(), piece.end());
-    std::string_view input(copy.data(), copy.size());
-    while (true) {
-      const Event event = parser_.next(input);
-      if (event != Event::data) flush();
-      switch (event) {
-        case Event::need_more: REQUIRE(input.empty()); return;
-        case Event::part_begin: {
-          const auto& part = parser_.part();
-          story_.events.push_back(fmt::format("part name=[{}] filename=[{}] type=[{}]", part.name,
-                                              part.filename.value_or("(none)"), part.content_type));
-          break;
-        }
-        case Event::data:
-          REQUIRE_FALSE(parser_.data().empty());
-          data_ += parser_.data();
-          continue;
-        case Event::part_end: story_.events.push_back("part_end"); break;
-        case Event::end: story_.events.push_back("end"); break;
-        case Event::error: story_.error = parser_.error().message; return;
-      }
-    }
-  }
-
-  Story finish() {
-    flush();
-    const auto finished = parser_.finish();
-    story_.finished = finished.ok();
-    if (!finished.ok()) story_.error = finished.error().message;
-    return story_;
-  }
-
- private:
-  // Data goes on over a need_more, so it is told when another event comes.
-  void flush() {
-    if (data_.empty()) return;
-    const bool goes_on = !story_.events.empty() && story_.events.back().starts_with("data ");
-    if (goes_on) story_.events.back() += data_;
-    else story_.events.push_back("data " + data_);
-    data_.clear();
-  }
-
-  MultipartParser parser_;
-  std::string data_;
-  Story story_;
-};
+Story story_of(const MultipartReading& reading) {
+  return {events_of(reading), !reading.error(), error_of(reading)};
+}
 
 Story read(std::string_view body, std::string_view boundary = "b") {
-  Reader reader(boundary);
-  reader.feed(body);
-  return reader.finish();
+  MultipartReading reading(boundary);
+  reading.feed(body);
+  return story_of(reading);
 }
 
 // Reads the body in one piece, split in two at every byte, and byte by byte.
@@ -85,14 +36,14 @@ Story read_every_way(std::string_view body, std::string_view boundary = "b") {
   const Story whole = read(body, boundary);
   for (std::size_t split = 0; split <= body.size(); ++split) {
     CAPTURE(split);
-    Reader reader(boundary);
-    reader.feed(body.substr(0, split));
-    reader.feed(body.substr(split));
-    REQUIRE(reader.finish() == whole);
+    MultipartReading reading(boundary);
+    reading.feed(body.substr(0, split));
+    reading.feed(body.substr(split));
+    REQUIRE(story_of(reading) == whole);
   }
-  Reader reader(boundary);
-  for (const char c : body) reader.feed({&c, 1});
-  REQUIRE(reader.finish() == whole);
+  MultipartReading reading(boundary);
+  for (const char c : body) reading.feed({&c, 1});
+  REQUIRE(story_of(reading) == whole);
   return whole;
 }
 
@@ -350,13 +301,13 @@ TEST_CASE("random parts full of almost-boundaries come back whole, however the b
     CAPTURE(body);
     REQUIRE(read(body, boundary) == Story{expected, true, ""});
     if (round < 20) REQUIRE(read_every_way(body, boundary) == Story{expected, true, ""});
-    Reader reader(boundary);
+    MultipartReading reading(boundary);
     for (std::string_view rest = body; !rest.empty();) {
       const std::size_t size = std::min<std::size_t>(rest.size(), 1 + random.below(20));
-      reader.feed(rest.substr(0, size));
+      reading.feed(rest.substr(0, size));
       rest.remove_prefix(size);
     }
-    REQUIRE(reader.finish() == Story{expected, true, ""});
+    REQUIRE(story_of(reading) == Story{expected, true, ""});
   }
 }
 

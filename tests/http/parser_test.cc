@@ -7,66 +7,16 @@
 #include <vector>
 
 #include "base/random.h"
+#include "tests/http/message_reading.h"
 
 namespace imgcached::http {
 namespace {
 
 using Kind = Parser::Kind;
-using Pieces = std::vector<std::string_view>;
+using Options = ReadingOptions;
 
-std::string describe(const MessageHead& head, Kind kind) {
-  std::string text = kind == Kind::request ? std::string(to_string(head.method)) + " " + head.target
-                                           : std::to_string(head.status);
-  text += " 1." + std::to_string(head.version_minor);
-  if (head.keep_alive) text += " keep-alive";
-  if (head.chunked) text += " chunked";
-  if (head.content_length) text += " length=" + std::to_string(*head.content_length);
-  for (const auto& [name, value] : head.headers) text += " [" + name + "|" + value + "]";
-  return text + "\n";
-}
-
-struct Options {
-  ParserLimits limits{};
-  bool expect_body = true;
-  bool ends = false;  // the connection ends behind the input
-};
-
-// The events that the pieces bring, one a line; a body is one event, however
-// many pieces it came in. Errors by their status, so that a table stays short.
-std::string events(Kind kind, const Pieces& pieces, const Options& options = {}) {
-  Parser parser(kind, options.limits);
-  parser.expect_body(options.expect_body);
-  std::string text;
-  std::string body;
-  const auto end_body = [&] {
-    if (!body.empty()) text += "body " + body + "\n";
-    body.clear();
-  };
-  const auto tell = [&](Parser::Event event) {
-    if (event == Parser::Event::body) body += parser.body();
-    else end_body();
-    if (event == Parser::Event::head) text += describe(parser.head(), kind);
-    if (event == Parser::Event::end) text += "end\n";
-    if (event == Parser::Event::error)
-      text += "error " + std::to_string(parser.error_status()) + "\n";
-  };
-  for (std::string_view piece : pieces) {
-    while (true) {
-      const Parser::Event event = parser.advance(piece);
-      if (event == Parser::Event::need_more) {
-        CHECK(piece.empty());
-        break;
-      }
-      tell(event);
-      if (event == Parser::Event::error) return text;
-    }
-  }
-  if (options.ends) {
-    const Parser::Event event = parser.finish();
-    if (event != Parser::Event::need_more) tell(event);
-  }
-  end_body();
-  return text;
+std::string events(Kind kind, const fuzz::Pieces& pieces, const Options& options = {}) {
+  return to_text(read(kind, pieces, options));
 }
 
 // The events of `input`, which must be the same however it is cut.
@@ -77,7 +27,7 @@ std::string events_of(Kind kind, std::string_view input, const Options& options 
     CAPTURE(cut);
     CHECK(events(kind, {input.substr(0, cut), input.substr(cut)}, options) == whole);
   }
-  Pieces bytes;
+  fuzz::Pieces bytes;
   for (std::size_t i = 0; i < input.size(); ++i) bytes.push_back(input.substr(i, 1));
   CHECK(events(kind, bytes, options) == whole);
   return whole;
@@ -395,6 +345,16 @@ TEST_CASE("nothing behind an error is looked at, and the limits begin anew with 
         std::string::npos);
 }
 
+TEST_CASE("bug: no input, at no address, in the middle of a message spoilt what came next") {
+  const std::string_view request = "PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd";
+  fuzz::Pieces pieces;
+  for (std::size_t i = 0; i < request.size(); ++i) {
+    pieces.insert(pieces.end(), {request.substr(i, 1), std::string_view()});
+  }
+  CHECK(events(Kind::request, pieces) ==
+        "PUT /a 1.1 keep-alive length=4 [Host|x] [Content-Length|4]\nbody abcd\nend\n");
+}
+
 // --- Responses ---------------------------------------------------------------
 
 TEST_CASE("responses follow each other on a kept connection") {
@@ -449,6 +409,26 @@ TEST_CASE("a response that breaks the protocol is an error") {
   CHECK(response_events("garbage") == "error 400\n");
   CHECK(response_events("HTTP/1.1 abc\r\n\r\n") == "error 400\n");
   CHECK(response_events("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na") ==
+        "error 400\n");
+}
+
+TEST_CASE("bug: a response of another version than 1.0 and 1.1 was read as one of those") {
+  for (const char* version : {"0.9", "2.0"}) {
+    CAPTURE(version);
+    CHECK(response_events(std::string("HTTP/") + version +
+                          " 200 OK\r\nContent-Length: 2\r\n\r\nok") == "error 505\n");
+  }
+}
+
+TEST_CASE("bug: the chunks of a response became its body where llhttp saw no chunks") {
+  for (const char* coding : {"chunked\t", "chunked \t", "gzip", "chunked, gzip"}) {
+    CAPTURE(coding);
+    const std::string told = response_events(std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: ") +
+                                                 coding + "\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+                                             {.ends = true});
+    CHECK((told == "error 400\n" || told == "error 501\n"));
+  }
+  CHECK(response_events("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") ==
         "error 400\n");
 }
 
