@@ -1,6 +1,9 @@
 #include "tests/loadgen/png_reader.h"
 
 #include <doctest/doctest.h>
+#include <zlib.h>
+
+#include <cstdlib>
 
 namespace imgcached::loadgen {
 namespace {
@@ -45,6 +48,58 @@ std::string inflate_stored(std::string_view stream) {
   CHECK(png_number(stream, at) == (b << 16 | a));
   CHECK(at + 4 == stream.size());
   return data;
+}
+
+// What any zlib stream holds, which is `bytes` long.
+std::string inflate(std::string_view stream, std::size_t bytes) {
+  std::string data(bytes, '\0');
+  auto size = static_cast<uLongf>(bytes);
+  REQUIRE(::uncompress(reinterpret_cast<Bytef*>(data.data()), &size,
+                       reinterpret_cast<const Bytef*>(stream.data()), stream.size()) == Z_OK);
+  REQUIRE(size == bytes);
+  return data;
+}
+
+// The PNG specification, section 9.4.
+std::uint8_t paeth(int left, int above, int corner) {
+  const int estimate = left + above - corner;
+  const int to_left = std::abs(estimate - left);
+  const int to_above = std::abs(estimate - above);
+  const int to_corner = std::abs(estimate - corner);
+  if (to_left <= to_above && to_left <= to_corner) return static_cast<std::uint8_t>(left);
+  return static_cast<std::uint8_t>(to_above <= to_corner ? above : corner);
+}
+
+using Row = std::vector<std::uint8_t>;
+
+// A row without its filter (section 9.2); `filtered` begins with the filter's type.
+Row unfilter(std::string_view filtered, const Row& above, std::size_t pixel_bytes) {
+  const int filter = filtered.front();
+  REQUIRE(filter >= 0);
+  REQUIRE(filter <= 4);
+  Row row(filtered.begin() + 1, filtered.end());
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const int left = i < pixel_bytes ? 0 : row[i - pixel_bytes];
+    const int up = above[i];
+    const int corner = i < pixel_bytes ? 0 : above[i - pixel_bytes];
+    const int predictions[] = {0, left, up, (left + up) / 2, paeth(left, up, corner)};
+    row[i] = static_cast<std::uint8_t>(row[i] + predictions[filter]);
+  }
+  return row;
+}
+
+std::uint32_t colour_at(const Row& bytes, std::size_t at) {
+  return static_cast<std::uint32_t>(bytes[at] << 16 | bytes[at + 1] << 8 | bytes[at + 2]);
+}
+
+// How many bytes a pixel has, by the colour type.
+std::size_t pixel_bytes_of(char colour_type) {
+  switch (colour_type) {
+    case 2: return 3;  // RGB
+    case 3: return 1;  // palette
+    case 6: return 4;  // RGB and opacity
+    default: FAIL("colour type " << int{colour_type}); return 0;
+  }
 }
 
 }  // namespace
@@ -102,6 +157,35 @@ void check_paletted_png(std::string_view png) {
     const std::size_t bound = i % (1 + width) == 0 ? 1 : colours;  // the filter must be none
     if (static_cast<std::uint8_t>(rows[i]) >= bound) FAIL("byte " << i << " of the rows is wrong");
   }
+}
+
+Picture decode_png(std::string_view png) {
+  std::string header;
+  Row palette;
+  std::string stream;
+  for (const PngChunk& chunk : png_chunks(png)) {
+    if (chunk.type == "IHDR") header = chunk.data;
+    if (chunk.type == "PLTE") palette.assign(chunk.data.begin(), chunk.data.end());
+    if (chunk.type == "IDAT") stream += chunk.data;
+  }
+  REQUIRE(header.size() == 13);
+  REQUIRE(header[8] == 8);
+  REQUIRE(header[12] == 0);  // not interlaced
+  Picture picture{png_number(header, 0), png_number(header, 4), {}};
+  const std::size_t pixel_bytes = pixel_bytes_of(header[9]);
+  const std::size_t row_bytes = picture.width * pixel_bytes;
+  const std::string rows = inflate(stream, picture.height * (1 + row_bytes));
+  Row row(row_bytes);
+  for (std::size_t y = 0; y < picture.height; ++y) {
+    row = unfilter(std::string_view(rows).substr(y * (1 + row_bytes), 1 + row_bytes), row,
+                   pixel_bytes);
+    for (std::size_t at = 0; at < row_bytes; at += pixel_bytes) {
+      if (pixel_bytes == 1 && 3u * row[at] + 3 > palette.size()) FAIL("a pixel has no colour");
+      picture.pixels.push_back(pixel_bytes == 1 ? colour_at(palette, 3u * row[at])
+                                                : colour_at(row, at));
+    }
+  }
+  return picture;
 }
 
 }  // namespace imgcached::loadgen

@@ -24,4 +24,13 @@ std::vector<PngChunk> png_chunks(std::string_view png);
 // checksum, and that every pixel has its colour in the palette.
 void check_paletted_png(std::string_view png);
 
+struct Picture {
+  std::size_t width = 0;
+  std::size_t height = 0;
+  std::vector<std::uint32_t> pixels;  // 0xRRGGBB, row by row from the top
+};
+// Decodes any PNG of 8 bits a channel with a palette or in RGB, with opacity (which
+// is dropped) or without. REQUIRES (checked): it is whole and not interlaced.
+Picture decode_png(std::string_view png);
+
 }  // namespace imgcached::loadgen
