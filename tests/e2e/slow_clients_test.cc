@@ -84,7 +84,7 @@ TEST_CASE("slow: a crowd that never ends its bodies is no harm to others") {
 }
 
 TEST_CASE("slow: a crowd that does not read what it asked for is no harm to others") {
-  Deployment it(OneProcess::kind, large_bytes);
+  Deployment it(OneProcess::kind, {.image_bytes_max = large_bytes});
   it.upload("large", png(large_bytes, 1));
   it.read("large");
   check_crowd_is_harmless(it, "GET /images/large HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -60,7 +60,8 @@ void check_escapes(std::string_view text) {
 void check_target(std::string_view text) {
   const Result<http::Target> target = http::split_target(text);
   if (!target) return;
-  const auto [path, query] = *target;
+  const auto [path, query, authority] = *target;
+  require(authority.empty() || http::split_authority(authority), "an authority is one");
   require(path == "*" || path.starts_with('/'), "a path begins with a slash");
   require(path.find_first_of("?#") == path.npos && query.find('#') == query.npos,
           "path and query are apart, and without a fragment");
