@@ -2,7 +2,7 @@
 
 VAR       ?= var
 GRAPHS    ?= build/graphs
-SECONDS   ?= 1800
+SOAK_SECONDS ?= 1800
 SANITIZER ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(filter-out replay_test,$(patsubst tests/fuzz/%.cc,%,$(wildcard tests/fuzz/*.cc)))
@@ -146,8 +146,8 @@ bench: all $(BENCHES) packages  ## imgcached beside nginx, memcached, Redis and 
 bench-loadgen: all packages  ## the load generator beside wrk
 	@tools/bench-loadgen $(BUILD)/imgcached $(BUILD)/loadgen
 
-soak: all packages  ## mixed load for SECONDS while everything around fails in turn
-	@tools/soak $(BUILD)/imgcached $(BUILD)/loadgen $(SECONDS)
+soak: all packages  ## mixed load for SOAK_SECONDS while everything around fails in turn
+	@tools/soak $(BUILD)/imgcached $(BUILD)/loadgen $(SOAK_SECONDS)
 
 test: tests  ## run every test; the last line is `N passed, N failed`
 	@tools/run-tests $(TESTS)
@@ -176,7 +176,7 @@ help:  ## this list
 	@echo
 	@echo 'FUZZ_SECONDS=n    how long `make fuzz` runs each of FUZZ_TARGETS (default 60, all)'
 	@echo 'GRAPHS=dir        where `make graphs` draws (default build/graphs)'
-	@echo 'SECONDS=n         how long `make soak` lasts (default 1800)'
+	@echo 'SOAK_SECONDS=n    how long `make soak` lasts (default 1800)'
 	@echo 'VAR=dir           state: database, images, logs, pid files (default var)'
 	@echo 'SANITIZER=address,undefined | thread      build and test under a sanitizer'
 	@echo 'BUILD=dir         where to build (default build, build/<sanitizer>)'
