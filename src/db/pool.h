@@ -42,7 +42,7 @@ namespace imgcached::db {
 
 struct PoolLimits {
   std::size_t connections_max = 8;
-  std::size_t waiters_max = 256;
+  std::size_t waiters_max = 4096;          // bounds the memory; the timeout of the wait comes first
   std::uint64_t timeout_ms = 1500;         // of a statement, waiting in line included
   std::uint64_t wait_timeout_ms = 750;     // of waiting in line
   std::uint64_t connect_timeout_ms = 750;  // of an attempt to connect
