@@ -96,7 +96,8 @@ std::optional<Connection::Refusal> Connection::read_target(Request& request) con
   request.query = target->query;
   Result<std::string> path = percent_decode(collapse_leading_slashes(target->path));
   if (!path) return Refusal{400, path.error().message};
-  if (path->find('\0') != std::string::npos) return Refusal{400, "a control character (%00) is part of no path"};
+  if (path->find('\0') != std::string::npos)
+    return Refusal{400, "a control character (%00) is part of no path"};
   request.path = std::move(*path);
   request.authority = target->authority.empty()
                           ? request.head.headers.find("Host").value_or(std::string_view())
