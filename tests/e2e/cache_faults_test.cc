@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "tests/e2e/deployment.h"
-#include "tests/e2e/faults.h"
 #include "tests/e2e/fixture.h"
 #include "tests/e2e/http_peer.h"
+#include "tests/e2e/outage_checks.h"
 #include "tests/e2e/relay.h"
 #include "tests/e2e/test_images.h"
 

@@ -22,9 +22,9 @@
 
 #include "base/clock.h"
 #include "tests/e2e/deployment.h"
-#include "tests/e2e/faults.h"
 #include "tests/e2e/fixture.h"
 #include "tests/e2e/http_peer.h"
+#include "tests/e2e/outage_checks.h"
 #include "tests/e2e/relay.h"
 #include "tests/e2e/test_images.h"
 
@@ -129,6 +129,18 @@ class SilentConnections {
 
   std::vector<int> sockets_;
 };
+
+// Many in a row are refused in time, while the image `cached` is served from the cache.
+void check_refusals(Deployment& it, const std::string& what) {
+  Longest refusal(what);
+  for (int i = 0; i < 50; ++i) {
+    const TimedReply list = timed(it.backend, "GET", "/api/list_keys");
+    check_refused(list);
+    refusal.add(list.elapsed_ms);
+    CHECK(it.read_outcome("cached") == "hit");
+  }
+  CHECK(it.backend.get("/readyz").status == 503);
+}
 
 // The options of a program that is a user of the database like any other: it may
 // do everything to its database, and nothing to the server.
@@ -597,14 +609,7 @@ DEPLOYED_TEST_CASE("a database that takes no more connections") {
       it.upload("uncached", png(1'000, 3));
       end_connections_of_plain_user();
       others.add(40);
-      Longest refusal("a refusal for too many connections");
-      for (int i = 0; i < 50; ++i) {
-        const TimedReply list = timed(it.backend, "GET", "/api/list_keys");
-        check_refused(list);
-        refusal.add(list.elapsed_ms);
-        CHECK(it.read_outcome("cached") == "hit");
-      }
-      CHECK(it.backend.get("/readyz").status == 503);
+      check_refusals(it, "a refusal for too many connections");
     }
     check_recovery(it, "uncached", "too many connections");
   }
@@ -639,14 +644,7 @@ DEPLOYED_TEST_CASE("a password that was changed hurts from the next connection o
   it.upload("uncached", png(1'000, 3));
   database.stop();
   database.start();
-  Longest refusal("a refusal for a wrong password");
-  for (int i = 0; i < 50; ++i) {
-    const TimedReply list = timed(it.backend, "GET", "/api/list_keys");
-    check_refused(list);
-    refusal.add(list.elapsed_ms);
-    CHECK(it.read_outcome("cached") == "hit");
-  }
-  CHECK(it.backend.get("/readyz").status == 503);
+  check_refusals(it, "a refusal for a wrong password");
   CHECK(it.cache.get("/readyz").status == 503);
   const std::string log = it.backend_server().log();
   CHECK(log.find("--db-password-file") != log.npos);  // what to look at

@@ -42,7 +42,7 @@ namespace {
 
 constexpr std::size_t request_bytes_max = 64 << 20;
 constexpr std::size_t buffer_bytes = 256 * 1024;
-constexpr std::string_view placeholder = "########";
+constexpr std::string_view number_mark = "########";
 constexpr int events_max = 256;
 
 [[noreturn]] void fail(const std::string& reason) {
@@ -67,7 +67,7 @@ double cpu_seconds() {
 struct Load {
   Protocol protocol = Protocol::http;
   std::string request;
-  std::size_t number_at = std::string::npos;  // of the placeholder; npos: there is none
+  std::size_t number_at = std::string::npos;  // of the mark; npos: there is none
   std::uint64_t next_number = 0;
   std::uint64_t done = 0;
   loadgen::Histogram times;
@@ -199,7 +199,7 @@ Load load_of(std::string_view protocol_word, const char* request_path) {
   Load load;
   load.protocol = *protocol;
   load.request = request->view();
-  load.number_at = load.request.find(placeholder);
+  load.number_at = load.request.find(number_mark);
   return load;
 }
 

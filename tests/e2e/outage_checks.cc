@@ -1,4 +1,4 @@
-#include "tests/e2e/faults.h"
+#include "tests/e2e/outage_checks.h"
 
 #include <algorithm>
 #include <cstdlib>
