@@ -171,7 +171,7 @@ Task<bool> Connection::answer() {
   const int status = response.status;
   const std::size_t bytes = response.payload().size();
   const bool written = co_await write(std::move(response), &request.head, keep_alive);
-  record(request, status, bytes, monotonic_ms() - began_ms);
+  record(request, status, bytes, began_ms);
   if (!written) co_return false;
   if (keep_alive) {
     const bool dropped = co_await body.drop();
@@ -183,12 +183,12 @@ Task<bool> Connection::answer() {
 }
 
 void Connection::record(const Request& request, int status, std::size_t bytes,
-                        std::uint64_t took_ms) {
+                        std::uint64_t began_ms) {
   ++server_.stats_.requests;
   if (!server_.options_.access_log) return;
   log::info("request server={} peer={} method={} target={} status={} bytes={} ms={}",
             server_.options_.name, stream_.peer().text(), to_string(request.head.method),
-            request.head.target, status, bytes, took_ms);
+            request.head.target, status, bytes, monotonic_ms() - began_ms);
 }
 
 Response Connection::refusal(std::string_view path, const Refusal& why) const {

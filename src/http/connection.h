@@ -58,7 +58,7 @@ class Connection {
   std::optional<Refusal> read_target(Request& request) const;
   std::optional<Refusal> admit(Request& request, Router::Match& match) const;
   // Counts and logs what has been answered.
-  void record(const Request& request, int status, std::size_t bytes, std::uint64_t took_ms);
+  void record(const Request& request, int status, std::size_t bytes, std::uint64_t began_ms);
   // Sends `response`; false when the client did not take it.
   Task<bool> write(Response response, const MessageHead* head, bool keep_alive);
   Response refusal(std::string_view path, const Refusal& why) const;
