@@ -188,9 +188,7 @@ Task<Response> CacheApi::get(Request& request) {
     hit.headers.add("ETag", std::move(etag));
     co_return hit;
   }
-  BlobBuffer encoded(http::base64::encoded_size(found.blob.size()));
-  http::base64::encode(found.blob.view(), encoded.data());
-  co_return http::make_response(200, text_type, std::move(encoded).seal());
+  co_return http::make_response(200, text_type, http::Base64Body{{}, std::move(found.blob), {}});
 }
 
 Task<Response> CacheApi::clear(Request&) {

@@ -1,5 +1,7 @@
 #include "http/connection.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/request_origin.h"
@@ -169,7 +171,7 @@ Task<bool> Connection::answer() {
   const bool is_welcome = !finishing_ && pipelined_ < limits_.pipelined_requests_max;
   const bool keep_alive = request.head.keep_alive && is_welcome && is_reusable;
   const int status = response.status;
-  const std::size_t bytes = response.payload().size();
+  const std::size_t bytes = response.payload().size;
   const bool written = co_await write(std::move(response), &request.head, keep_alive);
   record(request, status, bytes, began_ms);
   if (!written) co_return false;
@@ -197,23 +199,26 @@ Response Connection::refusal(std::string_view path, const Refusal& why) const {
 
 Task<bool> Connection::write(Response response, const MessageHead* head, bool keep_alive) {
   ++server_.stats_.responses_by_class[response.status / 100 % 6];
-  const std::string_view payload = response.payload();
+  const Response::Part payload = response.payload();
   const int version_minor = head ? head->version_minor : 1;
   const std::string head_text =
-      serialize_head(response, payload.size(), version_minor, keep_alive, server_.date());
-  const bool headless_status = response.status == 204 || response.status == 304;
-  std::string_view rest = payload;
-  if (headless_status || (head && head->method == Method::head)) rest = {};
-
-  net::Stream::Pieces pieces{head_text, rest.substr(0, limits_.written_piece_bytes)};
+      serialize_head(response, payload.size, version_minor, keep_alive, server_.date());
+  const bool is_bodiless =
+      response.status == 204 || response.status == 304 || (head && head->method == Method::head);
+  const std::size_t end = payload.offset + (is_bodiless ? 0 : payload.size);
+  std::size_t offset = payload.offset;
+  std::string buffer;
+  net::Stream::Pieces pieces{head_text};
   while (true) {
-    rest.remove_prefix(pieces[1].size());
+    const std::size_t bytes_max = std::min(limits_.written_piece_bytes, end - offset);
+    if (bytes_max > 0) pieces[1] = response.body.piece(offset, bytes_max, buffer);
     stream_.set_deadline(limits_.write_timeout_ms);
     Result<void> written = co_await stream_.write(pieces);
     if (!written) co_return false;
     server_.stats_.bytes_written += pieces[0].size() + pieces[1].size();
-    if (rest.empty()) break;
-    pieces = {std::string_view(), rest.substr(0, limits_.written_piece_bytes)};
+    offset += pieces[1].size();
+    if (offset == end) break;
+    pieces[0] = {};
   }
   stream_.set_deadline(0);
   co_return true;

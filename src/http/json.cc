@@ -8,8 +8,6 @@
 #include <cmath>
 #include <utility>
 
-#include "http/base64.h"
-
 namespace imgcached::http {
 namespace {
 
@@ -288,16 +286,6 @@ JsonWriter& JsonWriter::key(std::string_view name) {
 JsonWriter& JsonWriter::string(std::string_view text) {
   separate();
   quote(text);
-  return *this;
-}
-
-JsonWriter& JsonWriter::base64(std::string_view bytes) {
-  separate();
-  out_ += '"';
-  const std::size_t begin = out_.size();
-  out_.resize(begin + base64::encoded_size(bytes.size()));
-  base64::encode(bytes, out_.data() + begin);
-  out_ += '"';
   return *this;
 }
 

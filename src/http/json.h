@@ -122,8 +122,6 @@ class JsonWriter {
   JsonWriter& key(std::string_view name);
 
   JsonWriter& string(std::string_view text);
-  // A string of the bytes in base64, made in place.
-  JsonWriter& base64(std::string_view bytes);
   JsonWriter& integer(std::integral auto value) {
     char digits[24];
     return raw({digits, std::to_chars(digits, digits + sizeof digits, value).ptr});

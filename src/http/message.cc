@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/base64.h"
 #include "http/status.h"
 #include "http/white_space.h"
 
@@ -79,6 +80,38 @@ std::size_t Headers::count(std::string_view name) const {
   return static_cast<std::size_t>(
       std::count_if(fields_.begin(), fields_.end(),
                     [&](const Field& field) { return equals_ignoring_case(field.first, name); }));
+}
+
+std::size_t Body::size() const {
+  const auto* encoded = std::get_if<Base64Body>(&content_);
+  if (!encoded) return view().size();
+  return encoded->before.size() + base64::encoded_size(encoded->bytes.size()) +
+         encoded->after.size();
+}
+
+std::string_view Body::piece(std::size_t offset, std::size_t bytes_max, std::string& buffer) const {
+  const auto* encoded = std::get_if<Base64Body>(&content_);
+  if (!encoded) return view().substr(offset, bytes_max);
+  buffer.clear();
+  buffer.reserve(std::min(bytes_max, size() - offset));
+  // What is left of each of the three; the offset counts from its beginning.
+  const auto append_text = [&](std::string_view text) {
+    if (offset < text.size()) buffer += text.substr(offset, bytes_max - buffer.size());
+    offset -= std::min(offset, text.size());
+  };
+  append_text(encoded->before);
+  const std::size_t encoded_size = base64::encoded_size(encoded->bytes.size());
+  if (offset < encoded_size) {
+    const std::size_t groups_max = (bytes_max - buffer.size()) / 4;
+    const std::string_view bytes = encoded->bytes.view().substr(offset / 4 * 3, groups_max * 3);
+    const std::size_t begin = buffer.size();
+    buffer.resize(begin + base64::encoded_size(bytes.size()));
+    base64::encode(bytes, buffer.data() + begin);
+    if (offset + buffer.size() - begin < encoded_size) return buffer;
+  }
+  offset -= std::min(offset, encoded_size);
+  append_text(encoded->after);
+  return buffer;
 }
 
 Response make_response(int status, std::string content_type, Body body) {

@@ -64,35 +64,51 @@ struct MessageHead {
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 };
 
-// The bytes of a message: text made for it, or a shared Blob.
+// Bytes in base64 between two texts, as a JSON answer holds an image. They are
+// encoded while they are sent, so that a slow reader holds no copy of his own.
+struct Base64Body {
+  std::string before;
+  Blob bytes;
+  std::string after;
+};
+
+// The bytes of a message: text made for it, a shared Blob, or one in base64.
 class Body {
  public:
   Body() = default;
   Body(std::string text) : content_(std::move(text)) {}
   Body(const char* text) : content_(std::string(text)) {}
   Body(Blob blob) : content_(std::move(blob)) {}
+  Body(Base64Body encoded) : content_(std::move(encoded)) {}
 
+  std::size_t size() const;
+  // The next piece, of bytes_max at most, to be taken from 0 to the end: `offset` is
+  // the size of the former pieces together. What has to be made is made in `buffer`.
+  // Valid until either changes. REQUIRES: bytes_max >= 4.
+  std::string_view piece(std::size_t offset, std::size_t bytes_max, std::string& buffer) const;
+  // REQUIRES: not in base64.
   std::string_view view() const {
     if (const auto* text = std::get_if<std::string>(&content_)) return *text;
     return std::get<Blob>(content_).view();
   }
-  std::size_t size() const { return view().size(); }
 
  private:
-  std::variant<std::string, Blob> content_;
+  std::variant<std::string, Blob, Base64Body> content_;
 };
 
 struct Response {
   int status = 200;
   Headers headers;
   Body body;
-  // A part of the body, for 206; the whole when not set: offset and length.
-  std::optional<std::pair<std::size_t, std::size_t>> part;
+  // A part of the body, for 206; the whole when not set. REQUIRES: it lies within.
+  struct Part {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+  };
+  std::optional<Part> part;
 
-  std::string_view payload() const {
-    const std::string_view whole = body.view();
-    return part ? whole.substr(part->first, part->second) : whole;
-  }
+  // What is sent of the body.
+  Part payload() const { return part.value_or(Part{0, body.size()}); }
 };
 
 // A response with a body of that type.

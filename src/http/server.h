@@ -38,8 +38,10 @@ struct ServerLimits {
   // What a body has to come at, but for pauses of body_timeout_ms: 408. That is
   // far below any network people upload by, and makes a slot cost its holder.
   std::uint64_t body_bytes_per_second_min = 500;
-  std::uint64_t write_timeout_ms = 20'000;    // per written_piece_bytes: closed
-  std::size_t written_piece_bytes = 1 << 20;  // what is handed to the socket at once
+  std::uint64_t write_timeout_ms = 20'000;  // per written_piece_bytes: closed
+  // What is handed to the socket at once, and what a reader of an image in base64
+  // holds of it. Who reads less than this within write_timeout_ms is cut off.
+  std::size_t written_piece_bytes = 64 << 10;
   // Of all bodies that are being read or handled, together; beyond: 503. No less
   // than the largest body that a route takes, or that one could never come.
   std::uint64_t body_bytes_in_flight_max = 512 << 20;

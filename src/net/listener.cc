@@ -1,6 +1,7 @@
 #include "net/listener.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,6 +10,10 @@
 
 namespace imgcached::net {
 namespace {
+
+// What the kernel holds of a connection that its peer has no room for yet. Without
+// a bound it is up to net.ipv4.tcp_wmem, 4 MiB, for each of any number of slow readers.
+constexpr int unsent_bytes_max = 128 << 10;
 
 int bind_and_listen(int descriptor, const SocketAddress& address, int backlog) {
   const bool is_v6 = address.storage.ss_family == AF_INET6;
@@ -93,6 +98,7 @@ Result<Stream> Listener::Accept::await_resume() {
     return uv_error(status, "accept");
   }
   uv_tcp_nodelay(&stream.handle_->uv, 1);
+  ::setsockopt(result_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max, sizeof unsent_bytes_max);
   return stream;
 }
 

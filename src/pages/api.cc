@@ -4,7 +4,6 @@
 #include <functional>
 
 #include "base/clock.h"
-#include "http/base64.h"
 #include "http/json.h"
 #include "pages/failure.h"
 #include "pages/parameters.h"
@@ -141,15 +140,9 @@ Task<http::Response> Api::get(http::Request& request) {
   Result<images::Image> image = co_await store_.get(request.rest);
   if (!image) co_return json_failure(image.error());
   std::string json;
-  // A control character or quote of the key takes more; then it grows once.
-  json.reserve(http::base64::encoded_size(image->bytes.size()) + request.rest.size() + 64);
-  success(json)
-      .key("key")
-      .string(request.rest)
-      .key("content")
-      .base64(image->bytes.view())
-      .end_object();
-  http::Response response = json_response(200, std::move(json));
+  success(json).key("key").string(request.rest).key("content");
+  http::Base64Body body{std::move(json) + '"', std::move(image->bytes), "\"}"};
+  http::Response response = json_response(200, std::move(body));
   response.headers.add("X-Cache", image->cached ? "hit" : "miss");
   co_return response;
 }

@@ -49,7 +49,7 @@ http::Response json_failure(const Failure& failure) {
 
 http::Response json_failure(const Error& error) { return json_failure(failure_of(error)); }
 
-http::Response json_response(int status, std::string json) {
+http::Response json_response(int status, http::Body json) {
   return uncached(http::make_response(status, "application/json", std::move(json)));
 }
 

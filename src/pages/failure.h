@@ -28,7 +28,7 @@ http::Response json_failure(const Failure& failure);
 http::Response json_failure(const Error& error);
 
 // An answer of the API. REQUIRES: valid JSON.
-http::Response json_response(int status, std::string json);
+http::Response json_response(int status, http::Body json);
 
 // Says when to try again, if the status is one that passes.
 void add_retry_after(http::Response& response);

@@ -61,7 +61,7 @@ http::Response answer(const images::Image& image, const http::MessageHead& reque
     response = http::make_response(200, std::string(image.content_type()), image.bytes);
     if (range.kind == http::Range::Kind::partial) {
       response.status = 206;
-      response.part.emplace(range.first, range.length);
+      response.part = {range.first, range.length};
       response.headers.add("Content-Range", "bytes " + std::to_string(range.first) + "-" +
                                                 std::to_string(range.first + range.length - 1) +
                                                 "/" + std::to_string(size));

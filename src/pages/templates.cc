@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cassert>
 #include <kainjow/mustache.hpp>
+#include <optional>
 
-#include "http/base64.h"
 #include "http/json.h"
 #include "net/file.h"
 
@@ -17,8 +17,8 @@ constexpr std::string_view suffix = ".mustache";
 constexpr std::size_t file_bytes_max = 1 << 20;
 constexpr int include_depth_max = 8;
 
-// Stands for the bytes of View::base64() while Mustache is at work; the index of
-// the bytes follows. No text can contain it, see presentable().
+// Stands for the bytes of View::base64() while Mustache is at work. No text can
+// contain it, see presentable().
 constexpr char blob_marker = '\x01';
 
 // What a page can't hold becomes U+FFFD: control characters but white space, which
@@ -84,23 +84,6 @@ bool has_unescaped_tag(std::string_view text) {
   return false;
 }
 
-std::string with_blobs(std::string_view html, const std::vector<Blob>& blobs) {
-  std::string out;
-  std::size_t bytes = html.size();
-  for (const Blob& blob : blobs) bytes += http::base64::encoded_size(blob.size());
-  out.reserve(bytes);
-  while (true) {
-    const std::size_t marker = html.find(blob_marker);
-    out += html.substr(0, marker);
-    if (marker == std::string_view::npos) return out;
-    const Blob& blob = blobs[static_cast<unsigned char>(html[marker + 1]) - 'A'];
-    const std::size_t begin = out.size();
-    out.resize(begin + http::base64::encoded_size(blob.size()));
-    http::base64::encode(blob.view(), out.data() + begin);
-    html.remove_prefix(marker + 2);
-  }
-}
-
 }  // namespace
 
 View& View::add(std::string name, Value value) {
@@ -113,9 +96,9 @@ struct Templates::Page {
   mustache::mustache parsed;
 };
 
-// Turns a View into what Mustache wants, and collects its blobs.
+// Turns a View into what Mustache wants, and keeps the bytes apart.
 struct Templates::Values {
-  std::vector<Blob> blobs;
+  std::optional<Blob> blob;
 
   mustache::data object(const View& view) {
     mustache::data data;
@@ -133,8 +116,9 @@ struct Templates::Values {
       for (const View& item : *items) list.push_back(object(item));
       return list;
     }
-    blobs.push_back(std::get<Blob>(value));
-    return mustache::data(std::string{blob_marker, static_cast<char>('A' + blobs.size() - 1)});
+    assert(!blob);
+    blob = std::get<Blob>(value);
+    return mustache::data(std::string(1, blob_marker));
   }
 };
 
@@ -174,13 +158,18 @@ Result<Templates> Templates::parse(const Files& files) {
   return templates;
 }
 
-std::string Templates::render(std::string_view page, const View& view) const {
+http::Body Templates::render(std::string_view page, const View& view) const {
   const auto found = pages_.find(page);
   assert(found != pages_.end());
   Values values;
   const mustache::data data = values.object(view);
   std::string html = found->second->parsed.render(data);
-  return values.blobs.empty() ? html : with_blobs(html, values.blobs);
+  const std::size_t marker = html.find(blob_marker);
+  if (marker == std::string::npos) return html;
+  std::string after = html.substr(marker + 1);
+  assert(after.find(blob_marker) == std::string::npos);
+  html.resize(marker);
+  return http::Base64Body{std::move(html), std::move(*values.blob), std::move(after)};
 }
 
 }  // namespace imgcached::pages

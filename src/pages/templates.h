@@ -23,6 +23,7 @@
 
 #include "base/blob.h"
 #include "base/result.h"
+#include "http/message.h"
 
 namespace imgcached::pages {
 
@@ -40,7 +41,8 @@ class View {
   View& list(std::string name, std::vector<View> items) {
     return add(std::move(name), std::move(items));
   }
-  // Bytes that the page shows in base64; they are encoded straight into it.
+  // Bytes that the page shows in base64, encoded while it is sent. REQUIRES: a view
+  // has one of these at most, and a page shows it once.
   View& base64(std::string name, Blob bytes) { return add(std::move(name), std::move(bytes)); }
 
  private:
@@ -65,7 +67,7 @@ class Templates {
   ~Templates();
 
   // REQUIRES: there is such a page.
-  std::string render(std::string_view page, const View& view) const;
+  http::Body render(std::string_view page, const View& view) const;
 
  private:
   struct Page;

@@ -12,7 +12,7 @@ namespace {
 
 std::string put_body(std::string_view key, std::string_view bytes) {
   std::string body;
-  http::JsonWriter(body).begin_object().key(key).base64(bytes).end_object();
+  http::JsonWriter(body).begin_object().key(key).string(http::base64::encode(bytes)).end_object();
   return body;
 }
 

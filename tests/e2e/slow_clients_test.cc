@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -88,6 +89,37 @@ TEST_CASE("slow: a crowd that does not read what it asked for is no harm to othe
   it.upload("large", png(large_bytes, 1));
   it.read("large");
   check_crowd_is_harmless(it, "GET /images/large HTTP/1.1\r\nHost: x\r\n\r\n");
+}
+
+std::int64_t resident_bytes(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string word; status >> word;) {
+    std::int64_t kilobytes = 0;
+    if (word == "VmRSS:" && status >> kilobytes) return kilobytes * 1024;
+  }
+  FAIL("no VmRSS");
+  return 0;
+}
+
+TEST_CASE("bug: each slow reader of an image in base64 held a copy of his own") {
+  constexpr std::int64_t bytes_each_max = 512
+                                          << 10;  // of a large image; with the sanitizers' share
+  Deployment it(OneProcess::kind, {.image_bytes_max = large_bytes});
+  it.upload("large", png(large_bytes, 1));
+  it.read("large");
+  const pid_t server = it.backend_server().pid();
+  const std::int64_t before = resident_bytes(server);
+  for (const char* target : {"/api/key/large", "/image?key_value=large"}) {
+    CAPTURE(target);
+    const std::int64_t open = connections(it);
+    const Crowd crowd = gather(it.backend_server().backend_port(),
+                               fmt::format("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", target));
+    eventually("the whole crowd to be connected",
+               [&] { return connections(it) == open + static_cast<std::int64_t>(crowd.size()); });
+    CHECK(it.backend.get("/api/key/large").status == 200);  // behind all of theirs
+    CHECK(resident_bytes(server) - before <
+          static_cast<std::int64_t>(crowd.size()) * bytes_each_max);
+  }
 }
 
 END_OF_DEPLOYMENTS

@@ -18,7 +18,7 @@ std::string written(const cache::PutCall& call) {
   std::string json;
   http::JsonWriter writer(json);
   writer.begin_object();
-  for (const auto& [key, image] : call) writer.key(key).base64(image.view());
+  for (const auto& [key, image] : call) writer.key(key).string(http::base64::encode(image.view()));
   writer.end_object();
   return json;
 }

@@ -300,12 +300,6 @@ TEST_CASE("JSON numbers keep their value") {
   CHECK(out == "[-9223372036854775808,18446744073709551615,0.1,1e+300,3,null,null]");
 }
 
-TEST_CASE("bytes are written to JSON as base64") {
-  std::string out;
-  JsonWriter(out).begin_array().base64("foob").base64("").end_array();
-  CHECK(out == R"(["Zm9vYg==",""])");
-}
-
 TEST_CASE("every string comes back from what the JSON writer made of it") {
   const std::uint64_t seed = Random::from_os().next();
   CAPTURE(seed);

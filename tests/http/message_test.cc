@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <string_view>
+#include <utility>
 
+#include "http/base64.h"
 #include "http/status.h"
 
 namespace imgcached::http {
@@ -103,11 +106,40 @@ TEST_CASE("a body is text or shared bytes, and a part of it may be the payload")
   const Blob blob = Blob::copy_of("0123456789");
   Response response = make_response(206, "image/png", blob);
   CHECK(response.body.view().data() == blob.data());
-  CHECK(response.payload() == "0123456789");
+  CHECK(response.payload().size == 10);
   response.part = {2, 3};
-  CHECK(response.payload() == "234");
+  CHECK(response.payload().offset == 2);
+  CHECK(response.payload().size == 3);
   CHECK(Body("text").view() == "text");
   CHECK(Body().size() == 0);
+}
+
+TEST_CASE("a body comes in pieces that are together the whole") {
+  const std::string bytes = "0123456789abcdefghijklmnopqrstuvwxyz";
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    const std::string shown = bytes.substr(0, size);
+    const Blob blob = Blob::copy_of(shown);
+    const std::pair<Body, std::string> bodies[] = {
+        {Body(shown), shown},
+        {Body(blob), shown},
+        {Body(Base64Body{{}, blob, {}}), base64::encode(shown)},
+        {Body(Base64Body{"before:", blob, ":after"}), "before:" + base64::encode(shown) + ":after"},
+    };
+    for (const auto& [body, whole] : bodies) {
+      CHECK(body.size() == whole.size());
+      for (std::size_t bytes_max = 4; bytes_max <= whole.size() + 4; ++bytes_max) {
+        std::string together;
+        std::string buffer;
+        while (together.size() < whole.size()) {
+          const std::string_view piece = body.piece(together.size(), bytes_max, buffer);
+          REQUIRE_FALSE(piece.empty());
+          REQUIRE(piece.size() <= bytes_max);
+          together += piece;
+        }
+        CHECK(together == whole);
+      }
+    }
+  }
 }
 
 TEST_CASE("a message has a body when it is chunked or announces more than nothing") {
