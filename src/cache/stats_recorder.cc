@@ -1,6 +1,7 @@
 #include "cache/stats_recorder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -31,8 +32,10 @@ Task<void> StatsRecorder::record() {
   while (!closing_) {
     sample();
     if (!writing_) gate_.spawn(write());
-    // From due time to due time, so that a late one does not shift the others.
-    due_ms = std::max(due_ms + limits_.interval_ms, loop_.now_ms());
+    // From due time to due time, so that a late one does not shift the others; after a
+    // stall from now, since two at the same time would be one row.
+    due_ms += limits_.interval_ms;
+    if (due_ms <= loop_.now_ms()) due_ms = loop_.now_ms() + limits_.interval_ms;
     co_await timer_.wait(due_ms - loop_.now_ms());
   }
 }
@@ -55,7 +58,11 @@ void StatsRecorder::sample() {
   row.started_at_ms = started_at_ms_;
   if (queue_.size() == limits_.queued_max) {
     queue_.pop_front();
-    ++rows_lost_;
+    if (being_written_ > 0) {
+      --being_written_;  // lost only if that fails
+    } else {
+      ++rows_lost_;
+    }
   }
   queue_.push_back(row);
 }
@@ -65,14 +72,17 @@ Task<void> StatsRecorder::write_queue() {
     const std::size_t count = std::min(queue_.size(), db::CacheStatsTable::batch_max);
     std::vector<db::CacheStatsRow> batch(queue_.begin(),
                                          queue_.begin() + static_cast<std::ptrdiff_t>(count));
+    being_written_ = count;
     Result<void> appended = co_await table_.append(std::move(batch));
+    const std::size_t left = std::exchange(being_written_, 0);
     if (!appended) {
+      rows_lost_ += count - left;
       ++write_errors_;
       log::warning("cache_stats_not_written queued={} reason=\"{}\"", queue_.size(),
                    appended.error().message);
       co_return;
     }
-    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(left));
     rows_written_ += count;
   }
 }

@@ -56,6 +56,7 @@ class StatsRecorder {
   const Limits limits_;
   const std::int64_t started_at_ms_;
   std::deque<db::CacheStatsRow> queue_;
+  std::size_t being_written_ = 0;  // the first so many of the queue
   std::int64_t removed_at_ms_ = 0;
   std::uint64_t rows_written_ = 0;
   std::uint64_t rows_lost_ = 0;

@@ -37,5 +37,31 @@ TEST_CASE("a full queue of statistics loses its oldest rows, and counts them") {
   CHECK(std::stoul(query("SELECT COUNT(*) FROM cache_stats").at(0).at(0)) >= 4);
 }
 
+TEST_CASE("bug: a full queue of statistics forgot rows while others were being written") {
+  db::test::Bench bench;
+  const auto count = [&](const std::string& condition) {
+    return e2e::Database::shared()
+        .query("SELECT COUNT(*) FROM cache_stats WHERE " + condition, bench.settings.name)
+        .at(0)
+        .at(0);
+  };
+  REQUIRE(bench.run(bench.pool.execute("SELECT 1")).ok());  // from now on there is a connection
+  Stats stats;
+  StatsRecorder recorder(bench.loop, bench.pool, stats, {.interval_ms = 5, .queued_max = 4});
+  {
+    const db::test::Frozen frozen;
+    recorder.start();  // the first row is on its way
+    stats.cmd_get = 1;
+    while (recorder.rows_lost() == 0) uv_run(bench.loop.raw(), UV_RUN_ONCE);
+    stats.cmd_get = 2;
+  }
+  bench.run(recorder.close());
+  CHECK(recorder.queued() == 0);
+  CHECK(count("request_count = 0") == "1");
+  CHECK(count("request_count = 1") == "4");
+  CHECK(recorder.rows_written() == 6);
+  CHECK(recorder.rows_lost() == 1);
+}
+
 }  // namespace
 }  // namespace imgcached::cache
