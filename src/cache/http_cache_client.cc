@@ -39,7 +39,7 @@ Error foreign(const http::ClientResponse& response) {
                                       " at its address is not the cache service"};
 }
 
-// Whatever keeps the cache from answering, to our callers it is unavailable.
+// Whatever keeps the cache from answering in time, to our callers it is unavailable.
 Error as_unavailable(Error error) {
   if (error.code != Errc::timed_out) error.code = Errc::unavailable;
   error.message = "the cache service can't be reached: " + error.message;
@@ -63,8 +63,7 @@ std::optional<PutOutcome> outcome_of(const http::ClientResponse& response) {
   return std::nullopt;
 }
 
-// --- What the service answers
-// ---------------------------------------------------------------------
+// --- What the service answers -------------------------------------------------------------------
 
 bool is_lookup(const http::ClientResponse& response) {
   if (response.status == 404) return lease_of(response) != 0;

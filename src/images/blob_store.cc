@@ -267,19 +267,17 @@ Task<Result<Blob>> BlobStore::read(std::string location) {
 Task<Result<void>> BlobStore::remove(std::vector<std::string> locations) {
   locations.insert(locations.end(), left_behind_.begin(), left_behind_.end());
   left_behind_.clear();
-  std::vector<std::string> left;
-  auto job = [this, &locations, &left] {
+  auto job = [this, &locations] {
     Result<void> result;
-    for (const std::string& location : locations) {
+    std::erase_if(locations, [&](const std::string& location) {
       Result<void> removed = net::remove_file(path(location));
-      if (removed) continue;
-      left.push_back(location);
-      result = std::move(removed);
-    }
+      if (!removed) result = removed;
+      return removed.ok();
+    });
     return result;
   };
   Result<void> removed = co_await net::offload(*loop_, job);
-  for (std::string& location : left) leave_behind(std::move(location));
+  for (std::string& location : locations) leave_behind(std::move(location));
   co_return removed;
 }
 

@@ -141,7 +141,7 @@ class BlobStore {
 
   BlobWriter begin() { return BlobWriter(*this); }
 
-  // Errors: not_found, storage_failed.
+  // Errors: not_found, unavailable, storage_failed.
   virtual Task<Result<Blob>> read(std::string location);
   // Removes the files in one trip. One that is gone already is no error, one
   // that can't be removed does not keep the others, and is tried again with the

@@ -250,13 +250,14 @@ Task<Result<void>> ImageStore::remove(std::string key, Precondition precondition
     const std::string location = (**row).location;
     Result<bool> removed = co_await table_.remove_if(key, location);
     if (removed && !*removed) continue;  // replaced meanwhile
-    if (!removed && removed.error().code == Errc::uncertain) {
-      log::warning("removal_uncertain key=\"{}\" reason=\"{}\"", key, removed.error().message);
-      keep_unsettled(key, location, {});
+    if (!removed) {
+      if (removed.error().code == Errc::uncertain) {
+        log::warning("removal_uncertain key=\"{}\" reason=\"{}\"", key, removed.error().message);
+        keep_unsettled(key, location, {});
+      }
+      co_return std::move(removed).error();
     }
-    // After a failure too: the row may be gone, and forgetting is harmless.
     co_await forget_cached(key);
-    if (!removed) co_return std::move(removed).error();
     co_await remove_file(location);
     ++stats_.removals;
     co_return Result<void>();
@@ -272,12 +273,11 @@ Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
   while (result) {
     Result<std::vector<db::ImageLocation>> batch =
         co_await table_.locations(after, db::ImageTable::batch_max);
-    if (!batch && !is_changed) co_return std::move(batch).error();
     if (!batch) result = batch.error();
     if (!batch || batch->empty()) break;
-    is_changed = true;  // whatever the next statement will say
     after = batch->back().key;
     Result<std::uint64_t> removed = co_await table_.remove_batch(*batch);
+    is_changed = is_changed || removed.ok();
     if (!removed) {
       result = removed.error();
       if (result.error().code != Errc::uncertain) break;
@@ -295,7 +295,8 @@ Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
     co_await remove_files(std::move(locations));
     if (!goes_on()) result = Error{Errc::closed, "the removal of all images was broken off"};
   }
-  co_await forget_all_cached();
+  // After all of them went, also what may be cached without a row.
+  if (is_changed || result) co_await forget_all_cached();
   co_return result;
 }
 
@@ -382,10 +383,11 @@ Task<void> ImageStore::settle_in_background() {
 
 // The row decides, once the lost statement can do nothing more. It changed the
 // row from the former location to the new one (or none, if it was a removal), if
-// it was the former one; no location ever comes back. So when the row says
-// anything but the former one, all is decided. As long as it does say that, the
-// statement may still lie in the server, which may have been frozen or be waiting
-// for its disk.
+// it was the former one. So when the row says the new one, or anything but a
+// former location, all is decided, for no location ever comes back. That there
+// was no row does come back, by a removal. As long as the statement could still
+// find what it wants, it may lie in the server, which may have been frozen or be
+// waiting for its disk.
 Task<void> ImageStore::settle_rows() {
   const std::vector<Unsettled> open_ones = unsettled_;
   for (const Unsettled& open : open_ones) {
@@ -397,8 +399,10 @@ Task<void> ImageStore::settle_rows() {
     if (entry == unsettled_.end()) continue;  // repeated meanwhile
     if (!entry->answered_ms) entry->answered_ms = monotonic_ms();
     const std::string present = *row ? (**row).location : std::string();
-    const bool decided = present != open.former_location ||
-                         monotonic_ms() - *entry->answered_ms >= times_.late_commit_ms;
+    const bool is_carried_out = present == open.location;
+    const bool is_void = !open.former_location.empty() && present != open.former_location;
+    const bool is_over = monotonic_ms() - *entry->answered_ms >= times_.late_commit_ms;
+    const bool decided = is_carried_out || is_void || is_over;
     if (!decided) continue;
     unsettled_.erase(entry);
     flights_.erase(open.key);

@@ -114,7 +114,8 @@ class ImageStore {
   // (`cache_is_older`) is emptied. REQUIRES: nothing else has been called yet.
   Task<Result<void>> recover(bool cache_is_older);
 
-  // Errors: invalid_argument (the key), not_found, unavailable, storage_*.
+  // Errors: invalid_argument (the key), not_found, unavailable, data_lost (the file
+  // is missing or damaged), storage_*.
   Task<Result<Image>> get(std::string key);
 
   // Stores what was written to `upload` under the key, for good: afterwards the

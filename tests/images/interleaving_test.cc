@@ -197,8 +197,7 @@ TEST_CASE("random programs: every class is completed, once") {
   CHECK(redundant < completed);
 }
 
-// --- Coroutines
-// -----------------------------------------------------------------------------------
+// --- Coroutines ---------------------------------------------------------------------------------
 
 Task<void> add_one(Schedule& schedule, std::size_t actor, int& counter) {
   Schedule::Park reading = schedule.step(actor, "read", reads(1));
