@@ -118,6 +118,10 @@ Address SocketAddress::address() const {
   char name[INET6_ADDRSTRLEN] = "";
   if (storage.ss_family == AF_INET6) {
     const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+      uv_inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], name, sizeof name);
+      return {name, ntohs(v6->sin6_port)};
+    }
     uv_ip6_name(v6, name, sizeof name);
     return {name, ntohs(v6->sin6_port)};
   }

@@ -43,6 +43,15 @@ TEST_CASE("numeric hosts resolve to themselves") {
   CHECK(loop.live_jobs() == 0);
 }
 
+// As a socket that listens on [::] tells of its clients by IPv4.
+TEST_CASE("bug: an IPv4 address within an IPv6 one was taken for no loopback address") {
+  Loop loop;
+  const Result<std::vector<SocketAddress>> resolved =
+      run_task(loop, resolve(loop, {"::ffff:127.0.0.1", 5000}));
+  REQUIRE(resolved.ok());
+  CHECK(resolved->front().address() == Address{"127.0.0.1", 5000});
+}
+
 TEST_CASE("a host name resolves on the thread pool") {
   Loop loop;
   const Result<std::vector<SocketAddress>> resolved =
