@@ -1,5 +1,5 @@
-// A crash at every step of an upload and of a removal: before and after each
-// system call and each statement, the server kills itself there and is started
+// A crash at every step of an upload, of a removal and of a start: before and after
+// each system call and each statement, the server kills itself there and is started
 // again. What was acknowledged must be there, byte for byte; what was not is the
 // old image or the new one, whole; files and rows agree; and nothing that the
 // cache service kept alive is older than its row.
@@ -10,10 +10,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/e2e/deployment.h"
@@ -84,6 +86,24 @@ class CrashingStore {
     CAPTURE(place);
     check();
     return {};
+  }
+
+  // At that point (0: none) of a start that has something to sweep. The points that were
+  // passed if it came through; else none, and the next start did what was left to do.
+  Points crash_start_at(std::uint32_t point) {
+    Server& server = deployment_.backend_server();
+    deployment_.backend.disconnect();
+    server.kill9();
+    for (const char* left : {"/tmp/unfinished", "/00/orphan"})
+      std::ofstream(server.images_directory() + left) << png(small_bytes, 0);
+    faults_.kill_at(point);
+    const bool has_started = server.try_restart();
+    const Points points = has_started ? faults_.points() : Points();
+    CHECK(has_started != faults_.has_killed());
+    faults_.stop();
+    if (!has_started) server.restart();
+    check();
+    return points;
   }
 
  private:
@@ -225,6 +245,30 @@ DEPLOYED_TEST_CASE(
     wanted.emplace_back("after send invalidation");
   wanted.emplace_back("before send answer");
   check_order(points, wanted);
+}
+
+// The numbers of the points, but of those with the same name only the first and the last:
+// a start makes and reads each of 256 directories.
+std::set<std::uint32_t> ends_of_runs(const Points& points) {
+  std::map<std::string, std::pair<std::uint32_t, std::uint32_t>> ends;
+  for (std::uint32_t number = 1; number <= points.size(); ++number) {
+    ends.try_emplace(points[number - 1], number, number).first->second.second = number;
+  }
+  std::set<std::uint32_t> numbers;
+  for (const auto& [name, end] : ends) numbers.insert({end.first, end.second});
+  return numbers;
+}
+
+DEPLOYED_TEST_CASE("a crash at any step of a start leaves what there was, for the next to sweep") {
+  CrashingStore store(Where::kind);
+  for (const std::string key : {"a", "b"}) store.apply(Change::upload(key, image(small_bytes, 1)));
+  const Points points = store.crash_start_at(0);
+  check_order(points, {"before fsync root", "after fsync root", "before unlink tmp",
+                       "after unlink tmp", "before unlink image", "after unlink image"});
+  for (const std::uint32_t number : ends_of_runs(points)) {
+    CAPTURE(number);
+    CHECK(store.crash_start_at(number).empty());
+  }
 }
 
 }  // namespace

@@ -253,13 +253,14 @@ std::string request(std::string_view method, std::string_view target, std::strin
   return text;
 }
 
-TEST_CASE("SIGTERM under load cuts no answer, loses no upload, and counts every read") {
+DEPLOYED_TEST_CASE("SIGTERM under load cuts no answer, loses no upload, and counts every read") {
   constexpr int client_count = 6, uploading_count = 3;
-  Server server;
-  HttpPeer setup(server.backend_port());
+  Deployment deployment(Where::kind);
+  Server& server = deployment.backend_server();
   const std::string image = png(150'000, 1);
-  CHECK(setup.request("PUT", "/images/cat", {}, image).status == 201);
-  setup.disconnect();
+  CHECK(deployment.backend.request("PUT", "/images/cat", {}, image).status == 201);
+  deployment.backend.disconnect();
+  deployment.cache.disconnect();
 
   std::atomic<int> reads{0};
   std::atomic<int> cut{0};
@@ -312,18 +313,19 @@ TEST_CASE("SIGTERM under load cuts no answer, loses no upload, and counts every 
   eventually("there is load", [&] { return reads > 200; });
 
   CHECK(server.terminate() == 0);  // within the grace, or it would have cut answers
+  Server& cache = deployment.cache_server();
+  if (&cache != &server) CHECK(cache.terminate() == 0);
   for (std::thread& thread : threads) thread.join();
   CHECK(cut == 0);
   CHECK(refused == 0);
   CHECK(slow_reply.starts_with("HTTP/1.1 201"));
-  const Database::Rows rows = Database::shared().query(
-      "SELECT request_count, hit_count + miss_count FROM cache_stats ORDER BY id DESC LIMIT 1",
-      server.database());
+  const Database::Rows rows = deployment.query(
+      "SELECT request_count, hit_count + miss_count FROM cache_stats ORDER BY id DESC LIMIT 1");
   REQUIRE(rows.size() == 1);
   CHECK(rows[0][0] == std::to_string(reads));
   CHECK(rows[0][1] == std::to_string(reads));
-  server.restart();
-  HttpPeer peer(server.backend_port());
+  deployment.restart();
+  HttpPeer& peer = deployment.backend;
   CHECK((peer.get("/images/slow").body == image));
   for (const auto& seeds : acknowledged) {
     CHECK_FALSE(seeds.empty());

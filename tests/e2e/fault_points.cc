@@ -50,7 +50,7 @@ std::vector<std::string> FaultPoints::launcher() const {
 void FaultPoints::kill_at(std::uint32_t point) {
   control_->is_recording = false;
   control_->passed = 0;
-  for (auto& point : control_->points) point[0] = '\0';
+  for (auto& name : control_->points) name[0] = '\0';
   control_->is_killed = false;
   control_->kill_at = point;
   control_->is_recording = true;
