@@ -16,7 +16,7 @@ MAKEFLAGS += --no-print-directory $(JOBS)
 # uninitialised members in every moved std::variant.
 OPTIMIZE   := $(if $(SANITIZER),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZER) \
                 -fno-sanitize-recover=all,-O2)
-CXXFLAGS   ?= -g -Wall -Wextra -Wpedantic -Wno-maybe-uninitialized
+CXXFLAGS   ?= $(if $(SANITIZER),-g1,-g) -Wall -Wextra -Wpedantic -Wno-maybe-uninitialized
 CPPFLAGS    = -Isrc -I. -isystem /usr/share/include/llhttp $(patsubst -I%,-isystem %,$(PKG_CFLAGS))
 # For the few that ask; in every command line it would keep checkouts from sharing a ccache.
 SOURCE_DIRECTORY := -DIMGCACHED_SOURCE_DIRECTORY='"$(CURDIR)"'

@@ -26,6 +26,7 @@
 #include "db/pool.h"
 #include "net/file.h"
 #include "net/loop.h"
+#include "net/timer.h"
 
 namespace imgcached::bench {
 namespace {
@@ -67,7 +68,7 @@ void write_file(const std::string& root, const std::string& name, std::string_vi
   if (!file) fail(file.error().message);
   must(file->write(bytes));
   must(file->sync());
-  file->close();
+  must(file->close());
   must(net::rename_file(unfinished, directory + "/" + name));
   must(net::sync_directory(directory));
 }
@@ -83,14 +84,15 @@ void write_files(const std::string& root, std::size_t file_bytes, Progress& prog
 }
 
 // Until the time is over; the files of committed rows.
-Task<Result<std::uint64_t>> commit_rows(db::Pool& pool, const Progress& progress,
+Task<Result<std::uint64_t>> commit_rows(net::Loop& loop, db::Pool& pool, const Progress& progress,
                                         std::uint64_t end_ns) {
   Random random = Random::from_os();
+  net::Timer pause(loop);
   std::uint64_t committed = 0;
   while (monotonic_ns() < end_ns) {
     const std::uint64_t due = std::min(progress.files - committed, rows_max);
     if (due == 0) {
-      std::this_thread::yield();
+      co_await pause.wait(1);  // spinning would take a core from the writers
       continue;
     }
     std::string sql = "INSERT INTO disk_limit VALUES ";
@@ -104,9 +106,9 @@ Task<Result<std::uint64_t>> commit_rows(db::Pool& pool, const Progress& progress
   co_return committed;
 }
 
-Task<void> measure(db::Pool& pool, const Progress& progress, std::uint64_t end_ns,
+Task<void> measure(net::Loop& loop, db::Pool& pool, const Progress& progress, std::uint64_t end_ns,
                    Result<std::uint64_t>& committed) {
-  committed = co_await commit_rows(pool, progress, end_ns);
+  committed = co_await commit_rows(loop, pool, progress, end_ns);
   co_await pool.close();
 }
 
@@ -122,7 +124,7 @@ double measure(const Limits& limits, unsigned thread_count) {
   Gate gate;
   Result<std::uint64_t> committed = std::uint64_t{0};
   const std::uint64_t begin_ns = monotonic_ns();
-  gate.spawn(measure(pool, progress, begin_ns + limits.duration_ns, committed));
+  gate.spawn(measure(loop, pool, progress, begin_ns + limits.duration_ns, committed));
   loop.run();
   const double elapsed_s = static_cast<double>(monotonic_ns() - begin_ns) * 1e-9;
   progress.ends = true;
