@@ -1,6 +1,7 @@
 #include "backend_node.h"
 
 #include "images/store_identity.h"
+#include "server_options.h"
 
 namespace imgcached {
 namespace {
@@ -23,7 +24,7 @@ BackendNode::BackendNode(const Config& config, net::Loop& loop, images::BlobStor
     mailbox_client_.emplace(cache->service(), cache->mailbox(), cache->gate(), mailbox_);
     cache_ = &*mailbox_client_;
   } else {
-    http_client_.emplace(loop, *config.cache_service, config.max_upload_bytes);
+    http_client_.emplace(loop, *config.cache_service, config.max_upload_bytes, config.token);
     cache_ = &*http_client_;
   }
 }
@@ -54,6 +55,7 @@ Task<Result<void>> BackendNode::start() {
   pages_->observe(*server_);
   Result<void> listening = server_->listen(addresses->front());
   if (!listening) co_return bad_setting("listen", listening.error().message);
+  warn_if_open(config_, *server_);
   co_return Result<void>();
 }
 

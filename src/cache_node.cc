@@ -1,6 +1,6 @@
 #include "cache_node.h"
 
-#include <algorithm>
+#include "server_options.h"
 
 namespace imgcached {
 namespace {
@@ -14,19 +14,15 @@ db::PoolLimits pool_limits() {
   return limits;
 }
 
-}  // namespace
-
-http::Server::Options server_options(const Config& config, std::string name,
-                                     std::size_t connections_max) {
-  http::Server::Options options;
-  options.limits.connections_max = connections_max;
-  // An image in base64, as JSON, is the largest body there is.
-  options.limits.body_bytes_in_flight_max =
-      std::max(options.limits.body_bytes_in_flight_max, 2 * config.max_upload_bytes);
-  options.access_log = config.access_log;
-  options.name = std::move(name);
+// All of it is the token's, reading too: it has no public part.
+http::Server::Options guarded_options(const Config& config) {
+  http::Server::Options options =
+      server_options(config, "cache", config.descriptors.cache_connections);
+  options.token_for = http::TokenFor::everything;
   return options;
 }
+
+}  // namespace
 
 CacheNode::CacheNode(const Config& config)
     : config_(config),
@@ -34,8 +30,7 @@ CacheNode::CacheNode(const Config& config)
       pool_(loop_, config.database, pool_limits()),
       service_(loop_, pool_),
       api_(service_, config.max_upload_bytes),
-      server_(loop_, router_, cache::CacheApi::render_error,
-              server_options(config, "cache", config.descriptors.cache_connections)) {
+      server_(loop_, router_, cache::CacheApi::render_error, guarded_options(config)) {
   api_.add_routes(router_);
   api_.set_server(server_);
 }
@@ -49,6 +44,7 @@ Task<Result<void>> CacheNode::start() {
   Result<void> listening = server_.listen(addresses->front());
   if (!listening) co_return bad_setting("cache-listen", listening.error().message);
   address_ = server_.address();
+  warn_if_open(config_, server_);
   service_.start_recording();
   co_return Result<void>();
 }

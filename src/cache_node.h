@@ -19,10 +19,6 @@
 
 namespace imgcached {
 
-// Of the server of that name, in either node.
-http::Server::Options server_options(const Config& config, std::string name,
-                                     std::size_t connections_max);
-
 class CacheNode {
  public:
   explicit CacheNode(const Config& config);

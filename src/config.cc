@@ -100,6 +100,7 @@ struct Texts {
   std::string durability = "strict";
   std::string log_level = "info";
   std::string db_password_file;
+  std::string token_file;
 };
 
 void add_options(CLI::App& app, Config& config, Texts& texts) {
@@ -134,18 +135,20 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
       ->transform(CLI::AsSizeValue(false))
       ->default_str("32MiB");
   add("durability", texts.durability, "strict: an answered upload survives a power cut; or none");
+  add("token-file", texts.token_file,
+      "file with the token that changes, and all of the cache service, are to ask for");
   add("log-level", texts.log_level, "debug, info, warning, error or off");
   app.add_flag("--access-log", config.access_log, "log every request")
       ->envname(environment_name("access-log"));
 }
 
-Result<std::string> read_password(const std::string& path) {
+Result<std::string> read_first_line(std::string_view option, const std::string& path) {
   std::ifstream file(path);
-  std::string password;
-  if (!file || !std::getline(file, password)) {
-    return bad_setting("db-password-file", "cannot read a line from " + path);
+  std::string line;
+  if (!file || !std::getline(file, line)) {
+    return bad_setting(option, "cannot read a line from " + path);
   }
-  return password;
+  return line;
 }
 
 // http://host:port, with nothing behind it but a slash.
@@ -193,9 +196,19 @@ Result<void> resolve_database(const Texts& texts, Config& config) {
   }
   if (database.name.empty()) return bad_setting("db-name", "must not be empty");
   if (texts.db_password_file.empty()) return {};
-  Result<std::string> password = read_password(texts.db_password_file);
+  Result<std::string> password = read_first_line("db-password-file", texts.db_password_file);
   if (!password) return std::move(password).error();
   database.password = std::move(*password);
+  return {};
+}
+
+Result<void> resolve_token(const Texts& texts, Config& config) {
+  if (texts.token_file.empty()) return {};
+  const Result<std::string> line = read_first_line("token-file", texts.token_file);
+  if (!line) return line.error();
+  Result<http::AccessToken> token = http::AccessToken::parse(*line);
+  if (!token) return bad_setting("token-file", token.error().message);
+  config.token = std::move(*token);
   return {};
 }
 
@@ -203,6 +216,7 @@ Result<void> resolve_database(const Texts& texts, Config& config) {
 Result<void> resolve(const Texts& texts, Config& config) {
   Result<void> resolved = resolve_role(texts, config);
   if (resolved) resolved = resolve_database(texts, config);
+  if (resolved) resolved = resolve_token(texts, config);
   if (!resolved) return resolved;
 
   Result<net::Address> listen = net::Address::parse(texts.listen);

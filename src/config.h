@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "db/settings.h"
+#include "http/access_token.h"
 #include "images/blob_store.h"
 #include "net/address.h"
 
@@ -43,6 +44,7 @@ struct Config {
   db::Settings database;
   std::uint64_t max_upload_bytes = 32u << 20;
   images::Durability durability = images::Durability::strict;
+  std::optional<http::AccessToken> token;  // of --token-file
   log::Level log_level = log::Level::info;
   bool access_log = false;
   DescriptorPlan descriptors;  // no setting: what the system allows; see main.cc

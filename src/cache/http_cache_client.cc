@@ -35,6 +35,9 @@ Error refused(const http::ClientResponse& response) {
 }
 
 Error foreign(const http::ClientResponse& response) {
+  if (response.status == 401) {
+    return Error{Errc::unavailable, "it wants another token; give both the same --token-file"};
+  }
   return Error{Errc::unavailable, "what answered " + std::to_string(response.status) +
                                       " at its address is not the cache service"};
 }
@@ -91,8 +94,11 @@ bool is_statistics(const http::ClientResponse& response) {
 }  // namespace
 
 HttpCacheClient::HttpCacheClient(net::Loop& loop, net::Address service,
-                                 std::uint64_t value_bytes_max)
-    : loop_(loop), client_(loop, std::move(service), client_limits(value_bytes_max)) {}
+                                 std::uint64_t value_bytes_max,
+                                 std::optional<http::AccessToken> token)
+    : loop_(loop),
+      client_(loop, std::move(service), client_limits(value_bytes_max)),
+      token_(std::move(token)) {}
 
 Task<Result<http::ClientResponse>> HttpCacheClient::call(http::ClientRequest request,
                                                          Check is_answer) {
@@ -100,11 +106,12 @@ Task<Result<http::ClientResponse>> HttpCacheClient::call(http::ClientRequest req
   const bool is_trial = lost_.has_value();
   if (is_trial) trying_ = true;
   const std::uint64_t failed_before = client_.exchanges_failed();
+  if (token_) request.headers.add("Authorization", token_->authorization());
   Result<http::ClientResponse> response = co_await client_.request(request);
   if (is_trial) trying_ = false;
 
   const bool is_expected = response && is_answer(*response);
-  if (is_expected || (response && reason_of(*response))) {
+  if (is_expected || (response && response->status != 401 && reason_of(*response))) {
     if (lost_) log::info("cache_service_back");
     lost_.reset();
     if (!is_expected) co_return refused(*response);

@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "cache/cache_client.h"
+#include "http/access_token.h"
 #include "http/client.h"
 
 namespace imgcached::cache {
@@ -28,8 +29,9 @@ class HttpCacheClient : public CacheClient {
  public:
   static constexpr std::uint64_t retry_interval_ms = 500;
 
-  // `value_bytes_max` bounds what a get accepts.
-  HttpCacheClient(net::Loop& loop, net::Address service, std::uint64_t value_bytes_max);
+  // `value_bytes_max` bounds what a get accepts. The token is what the service asks for.
+  HttpCacheClient(net::Loop& loop, net::Address service, std::uint64_t value_bytes_max,
+                  std::optional<http::AccessToken> token = std::nullopt);
 
   Task<Result<Lookup>> get(std::string key) override;
   Task<Result<PutOutcome>> put(std::string key, Blob blob, std::uint64_t lease) override;
@@ -52,6 +54,7 @@ class HttpCacheClient : public CacheClient {
 
   net::Loop& loop_;
   http::Client client_;
+  const std::optional<http::AccessToken> token_;
   std::optional<Error> lost_;          // why the last call did not get through
   bool trying_ = false;                // whether it is still so
   std::uint64_t next_attempt_ms_ = 0;  // on the loop's clock

@@ -118,6 +118,13 @@ std::optional<Connection::Refusal> Connection::admit(Request& request, Router::M
   }
   match = server_.router_.match(request.head.method, request.path);
   request.rest = match.rest;
+  const bool is_foreign = is_cross_origin(request.head.headers, request.authority);
+  if (is_foreign && match.route && !match.route->is_for_other_sites()) {
+    return Refusal{403, "another site's page may not ask for this; use a page of this server"};
+  }
+  if (lacks_token(request, match.route)) {
+    return Refusal{401, "this needs the token: as a bearer token, or as the password"};
+  }
   if (!match.route) {
     if (request.head.method == Method::options && request.path == "*") {
       match.allowed = server_.router_.methods();
@@ -128,9 +135,6 @@ std::optional<Connection::Refusal> Connection::admit(Request& request, Router::M
                             std::string(to_string(request.head.method))};
   }
   const Route& route = *match.route;
-  if (route.is_mutating() && is_cross_origin(request.head.headers, request.authority)) {
-    return Refusal{403, "another site's page may not ask for this; use a page of this server"};
-  }
   if (request.head.content_length.value_or(0) > route.body_bytes_max) {
     return Refusal{413, "the body is over the limit of " + std::to_string(route.body_bytes_max) +
                             " bytes; send less"};
@@ -140,6 +144,14 @@ std::optional<Connection::Refusal> Connection::admit(Request& request, Router::M
     return Refusal{411, "send what is to be stored as the body, with its Content-Length"};
   }
   return std::nullopt;
+}
+
+bool Connection::lacks_token(const Request& request, const Route* route) const {
+  const Server::Options& options = server_.options_;
+  if (!options.token) return false;
+  const bool is_asked_for =
+      options.token_for == TokenFor::everything || (route && route->is_mutating());
+  return is_asked_for && !options.token->is_in(request.head.headers);
 }
 
 Task<bool> Connection::answer() {
@@ -194,7 +206,13 @@ void Connection::record(const Request& request, int status, std::size_t bytes,
 }
 
 Response Connection::refusal(std::string_view path, const Refusal& why) const {
-  return server_.render_error_(path, why.status, why.message);
+  Response response = server_.render_error_(path, why.status, why.message);
+  if (why.status == 401) {
+    // Programs take the first, browsers the second: they ask for name and password.
+    response.headers.add("WWW-Authenticate", "Bearer realm=\"imgcached\"");
+    response.headers.add("WWW-Authenticate", "Basic realm=\"imgcached\", charset=\"UTF-8\"");
+  }
+  return response;
 }
 
 Task<bool> Connection::write(Response response, const MessageHead* head, bool keep_alive) {

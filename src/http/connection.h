@@ -57,6 +57,7 @@ class Connection {
   };
   std::optional<Refusal> read_target(Request& request) const;
   std::optional<Refusal> admit(Request& request, Router::Match& match) const;
+  bool lacks_token(const Request& request, const Route* route) const;
   // Counts and logs what has been answered.
   void record(const Request& request, int status, std::size_t bytes, std::uint64_t began_ms);
   // Sends `response`; false when the client did not take it.

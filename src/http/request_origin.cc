@@ -30,8 +30,6 @@ bool is_same(std::string_view origin, std::string_view authority) {
          port_or_default(theirs->port) == port_or_default(ours->port);
 }
 
-bool is_loopback(std::string_view host) { return host.starts_with("127.") || host == "::1"; }
-
 // An IPv4 address, as far as a name can be told from one: its last label is a number.
 bool ends_in_number(std::string_view host) {
   const std::string_view label = host.substr(host.rfind('.') + 1);
@@ -51,7 +49,7 @@ bool is_cross_origin(const Headers& headers, std::string_view authority) {
 
 bool is_rebound(std::string_view authority, const net::Address& local) {
   const auto asked = split_authority(authority);
-  if (!asked || !is_loopback(local.host)) return false;
+  if (!asked || !local.is_loopback()) return false;
   const std::string_view port = asked->port.empty() ? default_port("http") : asked->port;
   if (port != std::to_string(local.port)) return false;
   std::string_view host = asked->host;

@@ -44,11 +44,12 @@ struct Route {
     optional,
     required,  // a request that announces none, not even an empty one, is 411
   };
-  // What a request may change. The routes of other methods than GET count as
-  // mutating whatever they do: scripts read by POST too, but no other site does.
+  // What a request may change: nothing, or that is for those who have the token, if
+  // there is one, and a GET that does has no HEAD.
   enum class Effect {
-    by_method,  // a GET reads
-    mutating,   // even a GET changes something: no HEAD, and not for other sites' pages
+    by_method,  // only a GET reads
+    reading,    // whatever the method
+    mutating,
   };
 
   Method method;
@@ -58,7 +59,11 @@ struct Route {
   Body body = Body::optional;
   Effect effect = Effect::by_method;
 
-  bool is_mutating() const { return method != Method::get || effect == Effect::mutating; }
+  bool is_mutating() const {
+    return effect == Effect::mutating || (effect == Effect::by_method && method != Method::get);
+  }
+  // Only a GET that reads is for other sites' pages: they have no reason to read by POST.
+  bool is_for_other_sites() const { return method == Method::get && !is_mutating(); }
 };
 
 class Router {

@@ -12,12 +12,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 
 #include "base/gate.h"
 #include "base/result.h"
+#include "http/access_token.h"
 #include "http/byte_budget.h"
 #include "http/message.h"
 #include "http/parser.h"
@@ -71,12 +73,17 @@ struct ServerStats {
 using ErrorRenderer =
     std::function<Response(std::string_view path, int status, std::string_view message)>;
 
+// What is answered by 401 when the request does not say the token.
+enum class TokenFor { changes, everything };
+
 class Connection;
 
 class Server {
  public:
   struct Options {
     ServerLimits limits;
+    std::optional<AccessToken> token;  // none: nobody is asked
+    TokenFor token_for = TokenFor::changes;
     bool access_log = false;
     std::string name;  // for log lines
   };

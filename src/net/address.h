@@ -20,6 +20,8 @@ struct Address {
   static Result<Address> parse(std::string_view text);
   // As parse() reads it.
   std::string text() const;
+  // Whether only this machine can be there. REQUIRES: numeric.
+  bool is_loopback() const { return host.starts_with("127.") || host == "::1"; }
 
   friend bool operator==(const Address&, const Address&) = default;
 };

@@ -87,16 +87,18 @@ void Api::add_routes(http::Router& router) {
 
   router.add({Method::post, "/api/upload", [this](Request& r) { return upload(r); },
               upload_bytes_max_ + upload_form_overhead_bytes, http::Route::Body::required});
-  router.add({Method::get, "/api/list_keys", list});
-  router.add({Method::post, "/api/list_keys", list, small});
-  router.add({Method::get, "/api/key/*", read});
-  router.add({Method::post, "/api/key/*", read, small});
+  const auto add_read = [&](const char* pattern, const http::Handler& handler) {
+    router.add({Method::get, pattern, handler});
+    router.add({Method::post, pattern, handler, small, http::Route::Body::optional,
+                http::Route::Effect::reading});
+  };
+  add_read("/api/list_keys", list);
+  add_read("/api/key/*", read);
+  add_read("/api/stats", statistics);
   router.add({Method::delete_, "/api/key/*", remove_one, small});
   router.add({Method::post, "/api/delete/*", remove_one, small});
   router.add(
       {Method::post, "/api/delete_all", [this](Request& r) { return remove_all(r); }, small});
-  router.add({Method::get, "/api/stats", statistics});
-  router.add({Method::post, "/api/stats", statistics, small});
 }
 
 Task<http::Response> Api::upload(http::Request& request) {

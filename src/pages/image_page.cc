@@ -26,7 +26,7 @@ std::string image_page_url(std::string_view key) {
 void ImagePage::add_routes(http::Router& router) {
   router.add({http::Method::get, "/image", [this](http::Request& r) { return show(r); }});
   router.add({http::Method::post, "/image", [this](http::Request& r) { return show(r); },
-              parameters_bytes_max});
+              parameters_bytes_max, http::Route::Body::optional, http::Route::Effect::reading});
   router.add({http::Method::post, "/delete_image", [this](http::Request& r) { return remove(r); },
               parameters_bytes_max});
 }

@@ -38,7 +38,7 @@ std::string page_url(const ListParameters& listing, std::string_view after) {
 void KeysPage::add_routes(http::Router& router) {
   router.add({http::Method::get, "/keys_list", [this](http::Request& r) { return show(r); }});
   router.add({http::Method::post, "/keys_list", [this](http::Request& r) { return show(r); },
-              parameters_bytes_max});
+              parameters_bytes_max, http::Route::Body::optional, http::Route::Effect::reading});
 }
 
 Task<http::Response> KeysPage::show(http::Request& request) {

@@ -7,47 +7,11 @@
 #include <vector>
 
 #include "tests/e2e/deployment.h"
+#include "tests/e2e/mutating_calls.h"
 #include "tests/e2e/test_images.h"
 
 namespace imgcached::e2e {
 namespace {
-
-using Fields = std::vector<http::Headers::Field>;
-
-struct Call {
-  const char* method;
-  std::string target;
-  Content content = {};
-};
-
-http::Headers fields_of(const Call& call, const Fields& more) {
-  http::Headers headers;
-  if (!call.content.type.empty()) headers.add("Content-Type", call.content.type);
-  if (std::string_view(call.method) != "GET") {
-    headers.add("Content-Length", std::to_string(call.content.body.size()));
-  }
-  for (const auto& [name, value] : more) headers.add(name, value);
-  return headers;
-}
-
-Reply ask(HttpPeer& service, const Call& call, const Fields& more) {
-  return service.request(call.method, call.target, fields_of(call, more), call.content.body);
-}
-
-std::vector<Call> mutating_calls(const std::string& image) {
-  const Content form = Multipart().field("key", "safe").file("file", image);
-  return {{"POST", "/api/upload", form},
-          {"POST", "/api/delete/safe"},
-          {"DELETE", "/api/key/safe"},
-          {"POST", "/api/delete_all"},
-          {"PUT", "/images/safe", {"image/png", image}},
-          {"PUT", "/images?key=safe", {"image/png", image}},
-          {"DELETE", "/images/safe"},
-          {"POST", "/upload_image", form},
-          {"POST", "/delete_image", urlencoded({{"key", "safe"}})},
-          {"POST", "/cache_properties", urlencoded({{"max_capacity", "7"}})},
-          {"POST", "/cache_properties", urlencoded({{"clear_cache", "1"}})}};
-}
 
 DEPLOYED_TEST_CASE("bug: another site's page may upload, delete and configure") {
   Deployment& it = Where::deployment();

@@ -83,7 +83,7 @@ TEST_CASE("command line: --help and --version print and exit 0") {
   for (const char* flag :
        {"--role", "--listen", "--cache-listen", "--cache-url", "--images", "--db-socket",
         "--db-host", "--db-port", "--db-user", "--db-password-file", "--db-name", "--max-upload",
-        "--durability", "--log-level", "--access-log", "--config", "--version"}) {
+        "--durability", "--token-file", "--log-level", "--access-log", "--config", "--version"}) {
     CHECK_MESSAGE(help.output.find(flag) != std::string::npos, flag);
   }
   const Outcome version = run_imgcached({"--version"});
@@ -106,7 +106,8 @@ TEST_CASE("command line: a bad flag or setting is one line that names it, exit 2
         Case{"--max-upload", "lots"}, Case{"--max-upload", "0"}, Case{"--max-upload", "-1"},
         Case{"--max-upload", "10TiB"}, Case{"--durability", "some"}, Case{"--log-level", "loud"},
         Case{"--db-port", "99999"}, Case{"--db-port", "x"}, Case{"--db-name", ""},
-        Case{"--images", ""}, Case{"--db-password-file", "/nonexistent/password"}}) {
+        Case{"--images", ""}, Case{"--db-password-file", "/nonexistent/password"},
+        Case{"--token-file", "/nonexistent/token"}, Case{"--token-file", "/dev/null"}}) {
     INFO(std::string(c.flag), " ", std::string(c.value));
     check_refused(run_imgcached(settings.with({c.flag, c.value})), 2, c.flag);
   }

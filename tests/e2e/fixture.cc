@@ -285,8 +285,8 @@ Server::~Server() { end(); }
 std::vector<std::string> Server::command() const {
   std::vector<std::string> command = options_.launcher;
   command.insert(command.end(),
-                 {program_path(), "--listen", fmt::format("127.0.0.1:{}", backend_port_),
-                  "--cache-listen", fmt::format("127.0.0.1:{}", cache_port_), "--images",
+                 {program_path(), "--listen", fmt::format("{}:{}", options_.host, backend_port_),
+                  "--cache-listen", fmt::format("{}:{}", options_.host, cache_port_), "--images",
                   images_directory(), "--db-socket", options_.database_socket, "--db-user",
                   options_.database_user, "--db-name", options_.database});
   if (options_.role == Role::backend) command.insert(command.end(), {"--role", "backend"});

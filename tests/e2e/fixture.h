@@ -115,6 +115,7 @@ class Server {
 
   struct Options {
     Role role = Role::combined;
+    std::string host = "127.0.0.1";       // where both services listen
     std::vector<std::string> flags = {};  // in addition
     std::string cache_url = {};           // Role::backend needs it
     std::string database = {};            // empty: a fresh one; two roles share one

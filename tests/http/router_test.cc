@@ -22,6 +22,7 @@ Router make_router() {
   router.add({Method::head, "/api/head", nullptr, 9});
   router.add({Method::options, "/api/options", nullptr, 10});
   router.add({Method::get, "/clear", nullptr, 11, Route::Body::optional, Route::Effect::mutating});
+  router.add({Method::post, "/read", nullptr, 12, Route::Body::optional, Route::Effect::reading});
   return router;
 }
 

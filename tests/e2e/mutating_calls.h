@@ -1,0 +1,25 @@
+// Calls with header fields of one's choice, and those that change something: what only
+// some may send.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/e2e/http_peer.h"
+
+namespace imgcached::e2e {
+
+using Fields = std::vector<http::Headers::Field>;
+
+struct Call {
+  const char* method;
+  std::string target;
+  Content content = {};
+};
+
+Reply ask(HttpPeer& service, const Call& call, const Fields& more);
+
+// All of the backend's that change something, about the key `safe`.
+std::vector<Call> mutating_calls(const std::string& image);
+
+}  // namespace imgcached::e2e
