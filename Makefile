@@ -136,7 +136,7 @@ run: all packages    ## install, build and run in the foreground; Ctrl-C stops i
 	@exec tools/run foreground $(BUILD)/imgcached "$(VAR)"
 start: all packages  ## the same in the background; returns when it is ready
 	@tools/run start $(BUILD)/imgcached "$(VAR)"
-stop:                ## end what `make start` started
+stop:                ## end what `make start` or `make run` started
 	@tools/run stop $(BUILD)/imgcached "$(VAR)"
 
 graphs: all packages  ## measure every policy and ratio, draw the six graphs into GRAPHS

@@ -209,6 +209,29 @@ TEST_CASE("loadgen finds the highest rate that holds") {
   CHECK(has(outcome.output, "the highest rate that held"));
 }
 
+TEST_CASE("loadgen says the token to a server that asks for it") {
+  const ScratchDirectory scratch;
+  const std::string token_file = scratch.path() + "/token";
+  std::ofstream(token_file) << "a-token-of-some-length\n";
+  const Server guarded({.flags = {"--token-file", token_file}});
+  const auto run = [&](std::vector<std::string> flags) {
+    std::vector<std::string> arguments{
+        "run",           "--keys", "10",          "--warm-up",        "0s", "--duration", "100ms",
+        "--connections", "2",      "--cache-url", guarded.cache_url()};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    arguments.push_back(fmt::format("http://127.0.0.1:{}", guarded.backend_port()));
+    return loadgen(arguments);
+  };
+  const Outcome refused = run({});
+  CHECK(refused.status == 1);
+  CHECK(has(refused.errors, "401"));
+  const Outcome outcome = run({"--token-file", token_file});
+  CAPTURE(outcome.errors);
+  CHECK(outcome.status == 0);
+  CHECK(has(outcome.output, "evictions"));  // which the cache service tells
+  CHECK(run({"--token-file", scratch.path()}).status == 2);
+}
+
 TEST_CASE("a sweep and its graphs") {
   const ScratchDirectory scratch;
   const std::string results = scratch.path() + "/results";

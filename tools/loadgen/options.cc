@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <utility>
 
 #include "tools/loadgen/command_line.h"
@@ -145,6 +146,15 @@ Result<std::string> parse_path(std::string_view text) {
   return std::string(text);
 }
 
+Result<http::AccessToken> read_token(std::string_view path) {
+  std::ifstream file{std::string(path)};
+  std::string line;
+  if (!std::getline(file, line)) return refused(fmt::format("cannot read a line from {}", path));
+  Result<http::AccessToken> token = http::AccessToken::parse(line);
+  if (!token) return refused(token.error().message);
+  return token;
+}
+
 // Names of several files, without what tells them apart; the name of the JSON means the same.
 Result<std::string> parse_base(std::string_view text) {
   constexpr std::string_view suffix = ".json";
@@ -164,6 +174,8 @@ void add_server(CommandFlags& flags, Settings& settings, bool asks_cache) {
   flags.group("Server");
   flags.positional("URL", settings.server, parse_url, url_of(settings.server),
                    "the server under load");
+  flags.value("--token-file", "FILE", settings.workload.token, read_token, "",
+              "its first line is the token that the server asks for");
   if (!asks_cache) return;
   flags.value(
       "--cache-url", "URL", settings.cache, parse_url,

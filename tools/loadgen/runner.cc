@@ -245,7 +245,8 @@ Task<void> Runner::watch_seconds(Recorder& recorder, std::uint64_t begin_ns, std
 }
 
 Task<void> Runner::note_counters(ServerCounters& counters) {
-  Task<ServerCounters> reading = read_server_counters(loop_, settings_.server, settings_.cache);
+  Task<ServerCounters> reading =
+      read_server_counters(loop_, settings_.server, settings_.cache, settings_.workload.token);
   counters = co_await std::move(reading);
 }
 

@@ -29,12 +29,14 @@ std::optional<std::uint64_t> minus(std::optional<std::uint64_t> after,
   return *after - *before;
 }
 
-Task<std::string> read_metrics(net::Loop& loop, net::Address server) {
+Task<std::string> read_metrics(net::Loop& loop, net::Address server,
+                               const std::optional<http::AccessToken>& token) {
   http::ClientConnection::Limits limits;
   limits.exchange_timeout_ms = metrics_timeout_ms;
   http::ClientConnection connection(loop, std::move(server), limits);
   http::ClientRequest request;
   request.target = "/metrics";
+  if (token) request.headers.add("Authorization", token->authorization());
   Result<http::ClientResponse> response = co_await connection.exchange(request);
   if (!response || response->status != 200) co_return std::string();
   co_return std::string(response->body.view());
@@ -58,14 +60,15 @@ std::optional<std::uint64_t> count_in(std::string_view metrics, std::string_view
 }
 
 Task<ServerCounters> read_server_counters(net::Loop& loop, net::Address server,
-                                          std::optional<net::Address> cache) {
+                                          std::optional<net::Address> cache,
+                                          std::optional<http::AccessToken> token) {
   ServerCounters counters;
-  const std::string backend = co_await read_metrics(loop, std::move(server));
+  const std::string backend = co_await read_metrics(loop, std::move(server), token);
   counters.hits = count_in(backend, "imgcached_image_hits_total");
   counters.misses = count_in(backend, "imgcached_image_misses_total");
   counters.backend_bytes_written = count_in(backend, "imgcached_http_bytes_written_total");
   if (!cache) co_return counters;
-  const std::string service = co_await read_metrics(loop, std::move(*cache));
+  const std::string service = co_await read_metrics(loop, std::move(*cache), token);
   counters.evictions = count_in(service, "imgcached_cache_evictions_total");
   counters.cached_bytes = count_in(service, "imgcached_cache_bytes");
   counters.cached_items = count_in(service, "imgcached_cache_items");

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/task.h"
+#include "http/access_token.h"
 #include "net/address.h"
 #include "net/loop.h"
 #include "tools/loadgen/run_result.h"
@@ -16,7 +17,8 @@ namespace imgcached::loadgen {
 // The counters as they are now; those of the cache service only if its address
 // is given. What can't be read is missing: a server need not be imgcached.
 Task<ServerCounters> read_server_counters(net::Loop& loop, net::Address server,
-                                          std::optional<net::Address> cache);
+                                          std::optional<net::Address> cache,
+                                          std::optional<http::AccessToken> token);
 
 // The first sample of that name in a text of metrics (Prometheus, "Exposition
 // formats", text-based), with labels or without. Nothing: there is none, or it is

@@ -107,6 +107,9 @@ void Session::begin_head(std::string_view method, std::string_view path, std::ui
   fmt::format_to(std::back_inserter(head_), "{} {}", method, path);
   if (path.ends_with('/')) head_ += http::percent_encode(key_name(workload_, key));
   fmt::format_to(std::back_inserter(head_), " HTTP/1.1\r\nHost: {}\r\n", host_);
+  if (!workload_.token) return;
+  fmt::format_to(std::back_inserter(head_), "Authorization: {}\r\n",
+                 workload_.token->authorization());
 }
 
 Task<void> Session::exchange(net::Stream::Pieces request, Sink& sink, Observation& seen) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "http/access_token.h"
 #include "net/address.h"
 #include "tools/loadgen/image_set.h"
 #include "tools/loadgen/key_chooser.h"
@@ -30,6 +31,7 @@ struct Workload {
   std::string images_directory;  // of real files; empty: generated images
   Dialect dialect = Dialect::raw;
   std::string key_prefix = "loadgen-";
+  std::optional<http::AccessToken> token;  // that the server asks for
   std::uint64_t seed = 1;
 
   // "20 % reads : 80 % writes"
