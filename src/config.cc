@@ -47,6 +47,30 @@ std::string expected_type(const std::string& name) {
   return "a string, in quotes";
 }
 
+// The line, from 1, of the first byte that is not ASCII and stands in no string and no
+// comment, where TOML has none: toml++ 3.3 runs into undefined behaviour there.
+std::optional<toml::source_index> line_with_bare_letter(std::string_view text) {
+  toml::source_index line = 1;
+  char quote = 0;  // of the string that we are in
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\n') ++line;
+    if (quote != 0) {
+      if (c == '\\' && quote == '"') ++at;
+      if (c == quote) quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '#') {
+      at = std::min(text.find('\n', at), text.size()) - 1;
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      return line;
+    }
+  }
+  return std::nullopt;
+}
+
 // Reads the file of --config, which is TOML; CLI11's own reader takes much that
 // is not. CLI11 lets the file beat the environment, so what the environment sets
 // is left out here.
@@ -72,8 +96,12 @@ class FileBelowEnvironment : public CLI::ConfigTOML {
 
  private:
   toml::table parse(std::istream& input) const {
+    const std::string text{std::istreambuf_iterator<char>(input), {}};
+    if (const auto line = line_with_bare_letter(text)) {
+      refuse({{*line, 1}, {*line, 1}, {}}, "put what is not ASCII in quotes");
+    }
     try {
-      return toml::parse(input);
+      return toml::parse(text);
     } catch (const toml::parse_error& error) {
       refuse(error.source(), std::string(error.description()));
     }

@@ -5,6 +5,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
+constexpr std::size_t ftyp_bytes_max = 4096;  // a thousand brands; files have three or four
+
 // ISO base media: a box `ftyp` that begins with its size and lists brands of
 // four letters, the major one first. AVIF stills are `avif`, sequences `avis`.
 bool is_avif(std::string_view bytes) {
@@ -13,6 +15,8 @@ bool is_avif(std::string_view bytes) {
   for (const char c : bytes.substr(0, 4)) {
     box_bytes = box_bytes << 8 | static_cast<unsigned char>(c);
   }
+  // A size that is letters is the beginning of a text, `<svg` say.
+  if (box_bytes > ftyp_bytes_max) return false;
   const std::string_view box = bytes.substr(0, box_bytes);
   for (std::size_t at = 8; at + 4 <= box.size(); at += 4) {
     if (at == 12) continue;  // the minor version is no brand

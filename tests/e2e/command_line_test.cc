@@ -264,6 +264,7 @@ TEST_CASE("command line: a mistake in the file is named with its line") {
         Case{"role = 1", "role must be a string"},
         Case{"role = [\"combined\"]", "role must be a string"},
         Case{"max-upload = true", "max-upload must be a string such as"},
+        Case{"\u00e9 = 1", "put what is not ASCII in quotes"},
         Case{"[server]", "server is a section"},
         Case{"server.role = \"combined\"", "server is a section"}}) {
     INFO(std::string(c.line));

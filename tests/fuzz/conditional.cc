@@ -30,6 +30,20 @@ std::optional<std::uint64_t> number_of(std::string_view digits) {
   return number;
 }
 
+// The one element of a list that is not empty (RFC 9110, section 5.6.1.2).
+std::optional<std::string_view> only_element(std::string_view list) {
+  std::optional<std::string_view> only;
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    const std::string_view element = http::trimmed(list.substr(0, comma));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    if (element.empty()) continue;
+    if (only) return std::nullopt;
+    only = element;
+  }
+  return only;
+}
+
 // Whether the header asks for the byte at `at`, by RFC 9110, section 14.1.2;
 // nothing if it is no single range of bytes.
 std::optional<bool> asks_for(std::string_view header, std::uint64_t size, std::uint64_t at) {
@@ -39,7 +53,9 @@ std::optional<bool> asks_for(std::string_view header, std::uint64_t size, std::u
   std::transform(unit.begin(), unit.end(), unit.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
   if (unit != "bytes=") return std::nullopt;
-  const std::string_view spec = header.substr(6);
+  const auto only = only_element(header.substr(6));
+  if (!only) return std::nullopt;
+  const std::string_view spec = *only;
   const std::size_t dash = spec.find('-');
   if (dash == spec.npos) return std::nullopt;
   const auto first = number_of(spec.substr(0, dash));
