@@ -461,7 +461,7 @@ TEST_CASE("options: values that are missing, or too much") {
 // --- Help ----------------------------------------------------------------------------------------
 
 TEST_CASE("options: every command explains all of its flags, and takes them") {
-  const Words server{"--cache-url", "--help", "--quiet", "--timeout"};
+  const Words server{"--cache-url", "--help", "--quiet", "--timeout", "--token-file"};
   const Words images{"--dialect", "--images", "--key-prefix", "--keys", "--seed", "--sizes"};
   const Words measured{"--absent", "--connections", "--dist",       "--duration",
                        "--label",  "--new-keys",    "--no-preload", "--out",
@@ -478,7 +478,7 @@ TEST_CASE("options: every command explains all of its flags, and takes them") {
                 {"--arrivals", "--find-max", "--max-error-rate", "--mode", "--rate", "--slo"}}));
   CHECK(flags_in(help_of({"sweep", "--help"})) == joined({server, images, measured}));
   CHECK(flags_in(help_of({"preload", "--help"})) ==
-        joined({images, {"--connections", "--help", "--quiet", "--timeout"}}));
+        joined({images, {"--connections", "--help", "--quiet", "--timeout", "--token-file"}}));
   CHECK(flags_in(help_of({"plot", "--help"})) == Words{"--help", "--out"});
   CHECK(flags_in(help_of({"compare", "--help"})) == Words{"--help"});
   CHECK(flags_in(help_of({"--help"})) == Words{"--help", "--version"});
