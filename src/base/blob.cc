@@ -5,6 +5,9 @@
 #include <cstring>
 #include <new>
 
+#include "base/random.h"
+#include "base/table_hash.h"
+
 namespace imgcached {
 namespace {
 
@@ -71,6 +74,12 @@ Blob::Storage* Blob::allocate(std::size_t size) {
 void Blob::free(Storage* storage) {
   storage->~Storage();
   ::operator delete(storage);
+}
+
+// Here because this file is the one that knows xxHash.
+std::size_t table_hash(std::string_view key) {
+  static const std::uint64_t seed = Random::from_os().next();
+  return XXH3_64bits_withSeed(key.data(), key.size(), seed);
 }
 
 }  // namespace imgcached

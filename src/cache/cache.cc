@@ -1,5 +1,7 @@
 #include "cache/cache.h"
 
+#include "base/table_hash.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -33,9 +35,7 @@ struct Cache::Entry : EvictionPolicy::Hook {
   std::uint64_t charge() const { return charge_of(key_bytes, blob.size()); }
 };
 
-std::size_t Cache::KeyHash::operator()(std::string_view key) const {
-  return std::hash<std::string_view>{}(key);
-}
+std::size_t Cache::KeyHash::operator()(std::string_view key) const { return table_hash(key); }
 std::size_t Cache::KeyHash::operator()(const Entry* entry) const { return (*this)(entry->key()); }
 bool Cache::KeyEqual::operator()(std::string_view key, const Entry* entry) const {
   return key == entry->key();

@@ -1,12 +1,13 @@
 #include "cache/lease_table.h"
 
-#include <functional>
 #include <iterator>
+
+#include "base/table_hash.h"
 
 namespace imgcached::cache {
 namespace {
 
-std::size_t hash_of(std::string_view key) { return std::hash<std::string_view>{}(key); }
+std::size_t hash_of(std::string_view key) { return table_hash(key); }
 
 }  // namespace
 

@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "base/random.h"
+#include "base/table_hash.h"
 
 namespace imgcached::cache {
 namespace {
@@ -718,6 +722,45 @@ TEST_CASE("a hundred thousand entries come and go, and the sums return to zero")
     CHECK(cache.stats().curr_items == 0);
     CHECK(cache.stats().bytes == 0);
   }
+}
+
+// Keys of 48 bytes that are one for libstdc++'s hash of strings, which is MurmurHash64A
+// with a known seed: three pairs of words, each of which leads to the same state.
+std::vector<std::string> keys_that_collide(std::size_t pairs) {
+  constexpr std::uint64_t multiplier = 0xc6a4a7935bd1e995;
+  std::uint64_t inverse = 1;
+  for (int i = 0; i < 6; ++i) inverse *= 2 - multiplier * inverse;  // Newton, modulo 2^64
+  const auto shift_mix = [](std::uint64_t value) { return value ^ (value >> 47); };
+  const auto mix = [&](std::uint64_t word) { return shift_mix(word * multiplier) * multiplier; };
+  const auto unmix = [&](std::uint64_t mixed) { return shift_mix(mixed * inverse) * inverse; };
+  Random random(1);
+  std::vector<std::string> keys{""};
+  std::uint64_t state = 0xc70f6907 ^ (48 * multiplier);
+  for (int block = 0; block < 3; ++block) {
+    const std::uint64_t next = random.next();
+    std::vector<std::string> longer;
+    for (std::size_t i = 0; i < pairs; ++i) {
+      std::uint64_t words[2] = {random.next(), 0};
+      const std::uint64_t between = (state ^ mix(words[0])) * multiplier;
+      words[1] = unmix(between ^ (next * inverse));
+      for (const std::string& key : keys)
+        longer.push_back(key + std::string(reinterpret_cast<const char*>(words), sizeof words));
+    }
+    keys = std::move(longer);
+    state = next;
+  }
+  return keys;
+}
+
+TEST_CASE("bug: keys that were made to collide ended the process") {
+  const std::vector<std::string> keys = keys_that_collide(21);
+  const std::hash<std::string> standard;
+  REQUIRE(standard(keys.front()) == standard(keys.back()));
+  CHECK(table_hash(keys.front()) != table_hash(keys.back()));
+  Cache cache(Configuration{});
+  for (const std::string& key : keys)
+    cache.put(key, Blob::copy_of("x"), cache.get(key, 0).lease, 0);
+  CHECK(cache.stats().curr_items == keys.size());
 }
 
 }  // namespace
