@@ -44,8 +44,8 @@ struct Route {
     optional,
     required,  // a request that announces none, not even an empty one, is 411
   };
-  // What a request may change: nothing, or that is for those who have the token, if
-  // there is one, and a GET that does has no HEAD.
+  // Whether a request may change something. If so it asks for the server's token, if
+  // there is one; and a GET that may has no HEAD.
   enum class Effect {
     by_method,  // only a GET reads
     reading,    // whatever the method

@@ -102,8 +102,7 @@ std::int64_t resident_bytes(pid_t pid) {
 }
 
 TEST_CASE("bug: each slow reader of an image in base64 held a copy of his own") {
-  constexpr std::int64_t bytes_each_max = 512
-                                          << 10;  // of a large image; with the sanitizers' share
+  constexpr std::int64_t bytes_each_max = 512 << 10;  // with what a sanitizer adds
   Deployment it(OneProcess::kind, {.image_bytes_max = large_bytes});
   it.upload("large", png(large_bytes, 1));
   it.read("large");
