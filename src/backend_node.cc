@@ -19,7 +19,8 @@ BackendNode::BackendNode(const Config& config, net::Loop& loop, images::BlobStor
       mailbox_(loop),
       pool_(loop, config.database),
       table_(pool_),
-      identities_(pool_) {
+      identities_(pool_),
+      storage_(loop, blobs) {
   if (cache) {
     mailbox_client_.emplace(cache->service(), cache->mailbox(), cache->gate(), mailbox_);
     cache_ = &*mailbox_client_;
@@ -42,7 +43,7 @@ Task<Result<void>> BackendNode::start() {
   Result<void> recovered = co_await store_->recover(cache_is_older);
   if (!recovered) co_return std::move(recovered).error();
 
-  const pages::BackendServices services{*store_, blobs_, *cache_, pool_};
+  const pages::BackendServices services{*store_, storage_, *cache_, pool_};
   pages::BackendSettings settings;
   settings.upload_bytes_max = config_.max_upload_bytes;
   settings.www_directory = www_directory;

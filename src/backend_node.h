@@ -19,6 +19,7 @@
 #include "http/server.h"
 #include "images/blob_store.h"
 #include "images/image_store.h"
+#include "images/storage_probe.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
 #include "pages/backend.h"
@@ -49,6 +50,7 @@ class BackendNode {
   std::optional<cache::MailboxCacheClient> mailbox_client_;  // one of the two
   std::optional<cache::HttpCacheClient> http_client_;
   cache::CacheClient* cache_ = nullptr;
+  images::StorageProbe storage_;
   std::optional<images::ImageStore> store_;
   std::unique_ptr<pages::Backend> pages_;
   std::optional<http::Server> server_;

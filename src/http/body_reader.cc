@@ -31,12 +31,12 @@ BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& par
       parser_(parser),
       content_length_(head.chunked ? std::nullopt : head.content_length),
       bytes_max_(bytes_max),
+      budget_(budget),
       share_(budget),
       pace_(pace),
       patience_ms_(pace.pause_max_ms) {
   const auto expectation = head.headers.find("Expect");
   continue_pending_ = expectation && head.has_body() && head.version_minor >= 1;
-  if (content_length_.value_or(0) > budget.left()) error_ = over_budget();
   if (content_length_.value_or(0) > bytes_max_) error_ = over_limit(bytes_max_);
   if (!head.has_body()) {
     std::string_view nothing;
@@ -97,7 +97,14 @@ Task<Result<std::string_view>> BodyReader::next() {
   co_return std::string_view();
 }
 
+// Before anything is allocated for it.
+void BodyReader::judge_announced() {
+  if (error_ || !content_length_) return;
+  if (*content_length_ - bytes_read_ > budget_.left()) error_ = over_budget();
+}
+
 Task<Result<std::string>> BodyReader::read_text() {
+  judge_announced();
   std::string text;
   if (!error_ && content_length_) text.reserve(*content_length_ - bytes_read_);
   while (true) {
@@ -109,6 +116,7 @@ Task<Result<std::string>> BodyReader::read_text() {
 }
 
 Task<Result<Blob>> BodyReader::read_blob() {
+  judge_announced();
   if (error_) co_return *error_;
   if (!content_length_) {
     Result<std::string> text = co_await read_text();

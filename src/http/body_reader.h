@@ -6,8 +6,9 @@
 // Content-Length at once and against the bytes as they come otherwise.
 //
 // What has been read counts against a budget that all requests share, for as long
-// as this one lives. A body that announces more than is left of it is refused
-// before a byte is read, and one that comes to more, in the middle.
+// as this one lives or until its reader says that it keeps less. A body that comes
+// to more than is left is refused in the middle; one that is asked for in one piece
+// and announces more, before a byte is read.
 //
 // A client may take its time, but not for ever: the pace bounds how long is
 // waited. Each read uses up the time that was waited for it, each byte gives
@@ -50,6 +51,9 @@ class BodyReader {
   // error, only errors.
   Task<Result<std::string_view>> next();
 
+  // Of all that next() gave, the caller keeps that many bytes in memory.
+  void keep(std::uint64_t bytes) { share_.keep(bytes); }
+
   // The rest of the body in one piece. Errors as above.
   Task<Result<std::string>> read_text();
   Task<Result<Blob>> read_blob();
@@ -65,6 +69,7 @@ class BodyReader {
   Task<bool> drop();
 
  private:
+  void judge_announced();
   Task<Result<void>> refill();
   // Between two reads of the socket: that many bytes took so long.
   void account(std::uint64_t bytes, std::uint64_t waited_ms);
@@ -75,6 +80,7 @@ class BodyReader {
   std::optional<std::uint64_t> content_length_;
   std::uint64_t bytes_max_;
   std::uint64_t bytes_read_ = 0;
+  const ByteBudget& budget_;
   ByteBudget::Share share_;
   bool is_kept_ = true;  // false: what is read is dropped, and counts for nothing
   const Pace pace_;

@@ -1,7 +1,7 @@
 // ByteBudget: how many bytes may be in flight at a time, of all that share it.
 //
-// Each holder has a Share, which takes as the bytes come and gives all of it back
-// when it goes.
+// Each holder has a Share, which takes as the bytes come, gives back what it needs
+// no more, and the rest when it goes.
 #pragma once
 
 #include <cassert>
@@ -32,6 +32,12 @@ class ByteBudget {
       budget_.in_flight_ += bytes;
       bytes_ += bytes;
       return true;
+    }
+    // Gives back what is over that many.
+    void keep(std::uint64_t bytes) {
+      if (bytes >= bytes_) return;
+      budget_.in_flight_ -= bytes_ - bytes;
+      bytes_ = bytes;
     }
 
    private:

@@ -17,7 +17,8 @@
 // cut: fdatasync, rename, fsync of the directory. Durability::none leaves that
 // to the operating system.
 //
-// read() and remove() are virtual for tests that decide when each is carried out.
+// read(), remove() and probe() are virtual for tests that decide when each is carried
+// out.
 #pragma once
 
 #include <cstdint>
@@ -81,6 +82,8 @@ class BlobWriter {
   Task<void> discard();
 
   std::uint64_t byte_size() const { return byte_size_; }
+  // What has not gone to the file yet; below buffer_bytes between two writes.
+  std::uint64_t buffered_bytes() const { return buffer_.size(); }
 
  private:
   friend class BlobStore;
@@ -157,8 +160,8 @@ class BlobStore {
   // 32 hexadecimal digits that nothing else is named by.
   std::string new_name();
 
-  // Whether something could be written now, as durably as an upload, for /readyz.
-  Task<Result<void>> probe();
+  // Whether something could be written now, as durably as an upload; see StorageProbe.
+  virtual Task<Result<void>> probe();
 
  private:
   friend class BlobWriter;

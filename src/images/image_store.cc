@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cassert>
-#include <coroutine>
 #include <unordered_set>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/shared_result.h"
 #include "cache/key.h"
 
 namespace imgcached::images {
@@ -41,18 +41,7 @@ Result<void> judge(const Precondition& precondition, const std::optional<db::Ima
 // A fetch under way, in the frame of the reader that makes it.
 struct ImageStore::Flight {
   std::uint64_t lease;
-  std::vector<std::coroutine_handle<>> passengers;
-  std::optional<Result<Image>> result;
-};
-
-// Awaits the end of somebody else's fetch.
-struct ImageStore::Landing {
-  Flight& flight;
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> passenger) const {
-    flight.passengers.push_back(passenger);
-  }
-  Result<Image> await_resume() const { return *flight.result; }
+  SharedResult<Result<Image>> result;
 };
 
 ImageStore::ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table,
@@ -85,18 +74,16 @@ Task<Result<Image>> ImageStore::get(std::string key) {
   const auto under_way = flights_.find(key);
   if (under_way != flights_.end() && under_way->second->lease == lease) {
     ++stats_.shared_fetches;
-    Landing landing{*under_way->second};
-    Result<Image> shared = co_await landing;
+    Result<Image> shared = co_await under_way->second->result.wait();
     co_return shared;
   }
 
-  Flight flight{lease, {}, {}};
+  Flight flight{lease, {}};
   flights_[key] = &flight;  // a flight of an older lease goes on without new passengers
   Result<Image> image = co_await fetch(key, lease);
   const auto mine = flights_.find(key);
   if (mine != flights_.end() && mine->second == &flight) flights_.erase(mine);
-  flight.result.emplace(image);
-  for (const std::coroutine_handle<> passenger : flight.passengers) passenger.resume();
+  flight.result.set(image);
   co_return image;
 }
 

@@ -155,7 +155,6 @@ class ImageStore {
 
  private:
   struct Flight;
-  struct Landing;
   // What is known of a row after an attempt to change it.
   enum class Outcome {
     created,    // committed, there was no image

@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "base/clock.h"
+
 namespace imgcached::net {
 
 Timer::Timer(Loop& loop) {
@@ -15,6 +17,11 @@ void Timer::start(std::uint64_t timeout_ms, Callback callback, void* argument) {
   if (!handle_) return;
   handle_->callback = callback;
   handle_->argument = argument;
+  // The loop's clock has stood still since its turn began: what is counted from there
+  // would be over too early.
+  const std::uint64_t now_ms = monotonic_ms();
+  const std::uint64_t loop_now_ms = uv_now(handle_->uv.loop);
+  if (now_ms > loop_now_ms) timeout_ms += now_ms - loop_now_ms;
   uv_timer_start(
       &handle_->uv,
       [](uv_timer_t* timer) {

@@ -1,5 +1,5 @@
 // Timer: a one-shot timer, awaited (`co_await timer.wait(ms)`) or with a
-// callback (`start`). Times are milliseconds on the loop's monotonic clock.
+// callback (`start`). Times are milliseconds from the call on; never less is waited.
 #pragma once
 
 #include <coroutine>

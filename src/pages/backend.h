@@ -21,8 +21,8 @@
 #include "db/pool.h"
 #include "http/router.h"
 #include "http/server.h"
-#include "images/blob_store.h"
 #include "images/image_store.h"
+#include "images/storage_probe.h"
 #include "pages/api.h"
 #include "pages/cache_properties_page.h"
 #include "pages/cache_stats_page.h"
@@ -40,7 +40,7 @@ namespace imgcached::pages {
 
 struct BackendServices {
   images::ImageStore& store;
-  images::BlobStore& blobs;
+  images::StorageProbe& storage;
   cache::CacheClient& cache;
   db::Pool& database;
 };

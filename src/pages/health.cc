@@ -29,10 +29,10 @@ void report(std::string& text, bool& ready, std::string_view part, const Result<
 
 }  // namespace
 
-Health::Health(const images::ImageStore& store, images::BlobStore& blobs, cache::CacheClient& cache,
-               db::Pool& database)
+Health::Health(const images::ImageStore& store, images::StorageProbe& storage,
+               cache::CacheClient& cache, db::Pool& database)
     : store_(store),
-      blobs_(blobs),
+      storage_(storage),
       cache_(cache),
       database_(database),
       started_ms_(monotonic_ms()) {}
@@ -48,7 +48,7 @@ Task<http::Response> Health::healthz(http::Request&) { co_return text_response(2
 Task<http::Response> Health::readyz(http::Request&) {
   const Result<void> database = co_await database_.ping();
   const Result<void> cache = co_await cache_.ping();
-  const Result<void> images = co_await blobs_.probe();
+  const Result<void> images = co_await storage_.run();
   bool ready = true;
   std::string text;
   report(text, ready, "database", database);

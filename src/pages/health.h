@@ -12,14 +12,14 @@
 #include "db/pool.h"
 #include "http/router.h"
 #include "http/server.h"
-#include "images/blob_store.h"
 #include "images/image_store.h"
+#include "images/storage_probe.h"
 
 namespace imgcached::pages {
 
 class Health {
  public:
-  Health(const images::ImageStore& store, images::BlobStore& blobs, cache::CacheClient& cache,
+  Health(const images::ImageStore& store, images::StorageProbe& storage, cache::CacheClient& cache,
          db::Pool& database);
 
   void add_routes(http::Router& router);
@@ -33,7 +33,7 @@ class Health {
   Task<http::Response> metrics(http::Request& request);
 
   const images::ImageStore& store_;
-  images::BlobStore& blobs_;
+  images::StorageProbe& storage_;
   cache::CacheClient& cache_;
   db::Pool& database_;
   const http::Server* server_ = nullptr;

@@ -82,6 +82,7 @@ Task<Result<void>> receive_file(http::BodyReader& body, images::BlobWriter& file
     if (piece->empty()) co_return Result<void>();
     Result<void> written = co_await file.write(*piece);
     if (!written) co_return written;
+    body.keep(file.buffered_bytes());
   }
 }
 

@@ -90,6 +90,8 @@ class CrashingStore {
 
   // At that point (0: none) of a start that has something to sweep. The points that were
   // passed if it came through; else none, and the next start did what was left to do.
+  // Two starts do not pass the same number: the statements of the background, such as
+  // those of the statistics, come before or after it is ready.
   Points crash_start_at(std::uint32_t point) {
     Server& server = deployment_.backend_server();
     deployment_.backend.disconnect();
@@ -98,10 +100,12 @@ class CrashingStore {
       std::ofstream(server.images_directory() + left) << png(small_bytes, 0);
     faults_.kill_at(point);
     const bool has_started = server.try_restart();
-    const Points points = has_started ? faults_.points() : Points();
-    CHECK(has_started != faults_.has_killed());
     faults_.stop();
-    if (!has_started) server.restart();
+    const bool has_killed = faults_.has_killed();
+    CHECK((has_started || has_killed));
+    const Points points = has_killed ? Points() : faults_.points();
+    if (has_started && has_killed) server.kill9();  // it died right after; reaps it
+    if (has_killed) server.restart();
     check();
     return points;
   }
@@ -267,7 +271,7 @@ DEPLOYED_TEST_CASE("a crash at any step of a start leaves what there was, for th
                        "after unlink tmp", "before unlink image", "after unlink image"});
   for (const std::uint32_t number : ends_of_runs(points)) {
     CAPTURE(number);
-    CHECK(store.crash_start_at(number).empty());
+    CHECK(store.crash_start_at(number).size() < number);  // none, or it had fewer
   }
 }
 

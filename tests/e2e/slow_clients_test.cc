@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -119,6 +120,30 @@ TEST_CASE("bug: each slow reader of an image in base64 held a copy of his own") 
     CHECK(resident_bytes(server) - before <
           static_cast<std::int64_t>(crowd.size()) * bytes_each_max);
   }
+}
+
+TEST_CASE("bug: uploads that had gone to their files kept other uploads out") {
+  constexpr std::uint64_t held_max = 192 << 10;  // a writer's buffer and a read
+  constexpr std::size_t sent_bytes = 1 << 20;
+  Deployment it(OneProcess::kind, {.image_bytes_max = large_bytes});
+  const std::string part = png(sent_bytes, 1);
+  const std::string form =
+      "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n";
+  Peer raw(it.backend_server().backend_port());
+  raw.send("PUT /images/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + part);
+  Peer browser(it.backend_server().backend_port());
+  browser.send(
+      "POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+      "Content-Length: 2000000\r\n\r\n" +
+      form + part);
+  eventually("most of both is in their files", [&] {
+    std::uintmax_t bytes = 0;
+    for (const std::string& file : it.files()) bytes += std::filesystem::file_size(file);
+    return bytes >= 2 * (sent_bytes - held_max);
+  });
+  const auto held =
+      sample(it.backend.get("/metrics"), "imgcached_http_body_bytes_in_flight{server=\"backend\"}");
+  CHECK(held <= static_cast<std::int64_t>(2 * held_max));
 }
 
 END_OF_DEPLOYMENTS

@@ -32,6 +32,7 @@ class ServerFixture {
     router_.add({http::Method::post, "/needy", [](http::Request& request) { return echo(request); },
                  body_bytes_max, http::Route::Body::required});
     add(http::Method::post, "/ignore", [](http::Request&) { return hello(); });
+    add(http::Method::post, "/measure", [](http::Request& request) { return measure(request); });
     add(http::Method::post, "/tail",
         [this](http::Request& request) { return tail(*this, request); });
     router_.add({http::Method::get, "/change", [](http::Request&) { return hello(); },
@@ -110,6 +111,18 @@ class ServerFixture {
     Result<std::string> text = co_await request.body->read_text();
     if (!text) co_return failure(request, text.error());
     co_return http::make_response(200, "text/plain", std::move(*text));
+  }
+
+  // Keeps nothing of what it reads.
+  static Task<http::Response> measure(http::Request& request) {
+    std::size_t bytes = 0;
+    while (!request.body->at_end()) {
+      Result<std::string_view> piece = co_await request.body->next();
+      if (!piece) co_return failure(request, piece.error());
+      bytes += piece->size();
+      request.body->keep(0);
+    }
+    co_return http::make_response(200, "text/plain", std::to_string(bytes));
   }
 
   static Task<http::Response> tail(ServerFixture& fixture, http::Request& request) {

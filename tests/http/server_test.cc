@@ -556,6 +556,21 @@ TEST_CASE("a body that does not fit beside those in flight is 503 before it is s
   CHECK(third.ask(post("/echo", std::string(100, 'x'))).status == 200);
 }
 
+TEST_CASE("what a reader has passed on counts for nothing") {
+  ServerFixture fixture;
+  fixture.limits.body_bytes_in_flight_max = 100;
+  fixture.start();
+  Peer slow(fixture);
+  slow.send("POST /measure HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n");
+  for (int i = 0; i < 3; ++i) {
+    slow.send(std::string(60, 'x'));
+    run_until(fixture.loop, [&] { return fixture.server->body_bytes_in_flight() == 0; });
+    Peer other(fixture);
+    CHECK(other.ask(post("/echo", std::string(100, 'x'))).status == 200);
+  }
+  CHECK(slow.ask(std::string(20, 'x')).body == "200");
+}
+
 TEST_CASE("what nobody wants to read counts for nothing") {
   ServerFixture fixture;
   fixture.limits.body_bytes_in_flight_max = 10;

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/clock.h"
 #include "tests/net/run_task.h"
 
 namespace imgcached::net {
@@ -37,6 +38,21 @@ TEST_CASE("a wait takes its time, and waits end in the order of their times") {
   CHECK(order == "abc");
   CHECK(loop.now_ms() - began_ms >= 30);
   CHECK(loop.live_handles() == 0);
+}
+
+Task<void> wait_after_work(Loop& loop, std::uint64_t work_ms, std::uint64_t timeout_ms) {
+  Timer timer(loop);
+  co_await timer.wait(1);  // a turn of the loop begins
+  const std::uint64_t working_since_ms = monotonic_ms();
+  while (monotonic_ms() - working_since_ms < work_ms) {}
+  const std::uint64_t began_ms = monotonic_ms();
+  co_await timer.wait(timeout_ms);
+  CHECK(monotonic_ms() - began_ms + 1 >= timeout_ms);  // 1: the clocks' parts of a millisecond
+}
+
+TEST_CASE("bug: a wait that began late in a turn of the loop was over too early") {
+  Loop loop;
+  run_task(loop, wait_after_work(loop, 40, 30));
 }
 
 TEST_CASE("wake and close end a wait early, and say so") {
