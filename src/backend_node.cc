@@ -22,8 +22,8 @@ BackendNode::BackendNode(const Config& config, net::Loop& loop, images::BlobStor
       identities_(pool_),
       storage_(loop, blobs) {
   if (cache) {
-    mailbox_client_.emplace(cache->service(), cache->mailbox(), cache->gate(), mailbox_);
-    cache_ = &*mailbox_client_;
+    local_client_.emplace(cache->service(), cache->mailbox(), cache->gate(), mailbox_);
+    cache_ = &*local_client_;
   } else {
     http_client_.emplace(loop, *config.cache_service, config.max_upload_bytes, config.token);
     cache_ = &*http_client_;

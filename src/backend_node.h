@@ -10,7 +10,7 @@
 #include "base/task.h"
 #include "cache/cache_client.h"
 #include "cache/http_cache_client.h"
-#include "cache/mailbox_cache_client.h"
+#include "cache/local_cache_client.h"
 #include "cache_node.h"
 #include "config.h"
 #include "db/image_table.h"
@@ -47,7 +47,7 @@ class BackendNode {
   db::Pool pool_;
   db::ImageTable table_;
   db::StoreIdentityTable identities_;
-  std::optional<cache::MailboxCacheClient> mailbox_client_;  // one of the two
+  std::optional<cache::LocalCacheClient> local_client_;  // one of the two
   std::optional<cache::HttpCacheClient> http_client_;
   cache::CacheClient* cache_ = nullptr;
   images::StorageProbe storage_;

@@ -16,7 +16,7 @@
 //
 // get, put and invalidate are O(1), amortised over the growth of the index,
 // plus one step for each entry evicted. Pure and synchronous: no I/O, no clock,
-// no lock. One loop owns it.
+// no lock: CacheService has it.
 //
 // Keys are 1 to 255 bytes to every caller (the services check that); here any
 // key that is not empty will do. Times are monotonic_ms() of base/clock.h.

@@ -210,7 +210,7 @@ Task<Response> CacheApi::invalidate(Request& request) {
 }
 
 Task<Response> CacheApi::stats(Request&) {
-  const Stats& stats = service_.stats();
+  const Stats stats = service_.stats();
   const StatsRecorder& recorder = service_.recorder();
   std::string text;
   http::JsonWriter(text)
@@ -294,7 +294,7 @@ Task<Response> CacheApi::readyz(Request&) {
 }
 
 Task<Response> CacheApi::metrics(Request&) {
-  const Stats& stats = service_.stats();
+  const Stats stats = service_.stats();
   http::Metrics metrics;
   metrics.gauge("imgcached_cache_capacity_bytes", "What the cache may hold.", stats.capacity_bytes);
   metrics.gauge("imgcached_cache_bytes", "What the entries cost, bookkeeping included.",

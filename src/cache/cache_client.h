@@ -1,8 +1,8 @@
 // CacheClient: the cache service as the rest of the program sees it.
 //
-// Two implementations, and nothing above knows which it has: MailboxCacheClient
-// hops to the cache's loop in the same process, HttpCacheClient speaks HTTP to
-// a cache service elsewhere. Every operation is safe to repeat.
+// Two implementations, and nothing above knows which it has: LocalCacheClient has
+// the service in the same process, HttpCacheClient speaks HTTP to a cache service
+// elsewhere. Every operation is safe to repeat.
 //
 // Errors: unavailable when the service can't be reached or is overloaded,
 // timed_out when it does not answer. A failed get means nothing about the key;

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cache/eviction_policy.h"
 
@@ -20,7 +22,49 @@ std::uint64_t machine_memory_bytes() {
 }
 
 CacheService::CacheService(net::Loop& loop, db::Pool& pool)
-    : loop_(loop), pool_(pool), properties_(pool), recorder_(loop, pool, cache_.stats()) {}
+    : pool_(pool), properties_(pool), recorder_(loop, pool, [this] { return stats(); }) {}
+
+Lookup CacheService::get(std::string_view key) {
+  const std::uint64_t now_ms = monotonic_ms();
+  const std::lock_guard lock(mutex_);
+  return cache_.get(key, now_ms);
+}
+
+PutOutcome CacheService::put(std::string_view key, Blob blob) {
+  const std::lock_guard lock(mutex_);
+  return cache_.put(key, std::move(blob));
+}
+
+PutOutcome CacheService::put(std::string_view key, Blob blob, std::uint64_t lease) {
+  const std::uint64_t now_ms = monotonic_ms();
+  const std::lock_guard lock(mutex_);
+  return cache_.put(key, std::move(blob), lease, now_ms);
+}
+
+void CacheService::invalidate(std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  cache_.invalidate(key);
+}
+
+void CacheService::clear() {
+  const std::lock_guard lock(mutex_);
+  cache_.clear();
+}
+
+Configuration CacheService::configuration() const {
+  const std::lock_guard lock(mutex_);
+  return cache_.configuration();
+}
+
+Stats CacheService::stats() const {
+  const std::lock_guard lock(mutex_);
+  return cache_.stats();
+}
+
+std::vector<CachedKey> CacheService::keys(std::string_view after, std::size_t limit) const {
+  const std::lock_guard lock(mutex_);
+  return cache_.keys(after, limit);
+}
 
 Task<void> CacheService::close() { return recorder_.close(); }
 
@@ -52,7 +96,10 @@ Task<Result<void>> CacheService::refresh_configuration() {
     configuration = {capacity_mb * bytes_per_mb, *replacement};
   }
   if (!refreshes_.applies(read)) co_return Result<void>();
-  cache_.configure(configuration);
+  {
+    const std::lock_guard lock(mutex_);
+    cache_.configure(configuration);
+  }
   log::info("configuration_in_force capacity_mb={} replacement=\"{}\"",
             configuration.capacity_bytes / bytes_per_mb, to_string(configuration.replacement));
   co_return Result<void>();

@@ -1,9 +1,9 @@
-// CacheService: the cache, its configuration and its statistics, on the loop
-// that owns them.
+// CacheService: the cache, its configuration and its statistics.
 //
-// Everything here runs on one thread, so the cache needs no lock. Who calls:
-// CacheApi for HTTP on port 5001, MailboxCacheClient for the backend of the
-// same process.
+// Who calls: CacheApi for HTTP on port 5001, on the service's loop; LocalCacheClient
+// for the backend of the same process, on another one. Hence the lock: an operation of
+// the cache is one critical section, so what it has done every later one sees, on
+// whichever thread. It is held for no longer than that: nothing waits inside.
 //
 // The configuration in force is the newest row of `cache_properties`, read at
 // start and when asked to; an empty table means the defaults. When it can't be
@@ -12,8 +12,10 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/task.h"
@@ -35,32 +37,31 @@ class CacheService {
   CacheService(const CacheService&) = delete;
   CacheService& operator=(const CacheService&) = delete;
 
-  // From now on a row of statistics every five seconds; close() writes the last.
+  // From now on a row of statistics every five seconds; close() writes the last. On
+  // the service's loop.
   void start_recording() { recorder_.start(); }
   Task<void> close();
 
-  Lookup get(std::string_view key) { return cache_.get(key, loop_.now_ms()); }
-  PutOutcome put(std::string_view key, Blob blob) { return cache_.put(key, std::move(blob)); }
-  PutOutcome put(std::string_view key, Blob blob, std::uint64_t lease) {
-    return cache_.put(key, std::move(blob), lease, loop_.now_ms());
-  }
-  void invalidate(std::string_view key) { cache_.invalidate(key); }
-  void clear() { cache_.clear(); }
-  // Error unavailable: the old configuration stays.
-  Task<Result<void>> refresh_configuration();
+  // Those of Cache, from any thread.
+  Lookup get(std::string_view key);
+  PutOutcome put(std::string_view key, Blob blob);
+  PutOutcome put(std::string_view key, Blob blob, std::uint64_t lease);
+  void invalidate(std::string_view key);
+  void clear();
+  Configuration configuration() const;
+  Stats stats() const;
+  std::vector<CachedKey> keys(std::string_view after, std::size_t limit) const;
 
-  const Configuration& configuration() const { return cache_.configuration(); }
-  const Stats& stats() const { return cache_.stats(); }
-  std::vector<CachedKey> keys(std::string_view after, std::size_t limit) const {
-    return cache_.keys(after, limit);
-  }
+  // As all that follows, on the service's loop. Error unavailable: the old
+  // configuration stays.
+  Task<Result<void>> refresh_configuration();
   const StatsRecorder& recorder() const { return recorder_; }
   Task<Result<void>> ping_database() { return pool_.ping(); }
 
  private:
-  net::Loop& loop_;
   db::Pool& pool_;
   db::CachePropertiesTable properties_;
+  mutable std::mutex mutex_;  // of the cache
   Cache cache_;
   StatsRecorder recorder_;
   RefreshOrder refreshes_;

@@ -14,10 +14,10 @@ constexpr std::uint64_t removed_rows_max = 1'000;  // at a time
 
 }  // namespace
 
-StatsRecorder::StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats, Limits limits)
+StatsRecorder::StatsRecorder(net::Loop& loop, db::Pool& pool, Source source, Limits limits)
     : loop_(loop),
       table_(pool),
-      stats_(stats),
+      source_(std::move(source)),
       limits_(limits),
       started_at_ms_(unix_ms()),
       timer_(loop) {}
@@ -49,11 +49,12 @@ Task<void> StatsRecorder::write() {
 
 void StatsRecorder::sample() {
   db::CacheStatsRow row;
-  row.cache_size_bytes = stats_.bytes;
-  row.key_count = stats_.curr_items;
-  row.request_count = stats_.cmd_get;
-  row.hit_count = stats_.get_hits;
-  row.miss_count = stats_.get_misses;
+  const Stats stats = source_();
+  row.cache_size_bytes = stats.bytes;
+  row.key_count = stats.curr_items;
+  row.request_count = stats.cmd_get;
+  row.hit_count = stats.get_hits;
+  row.miss_count = stats.get_misses;
   row.created_at_ms = unix_ms();
   row.started_at_ms = started_at_ms_;
   if (queue_.size() == limits_.queued_max) {

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <utility>
 
 #include "base/gate.h"
 #include "base/task.h"
@@ -28,10 +30,12 @@ class StatsRecorder {
     std::size_t queued_max = kept_ms / 5'000;
   };
 
-  // `stats` must outlive the recorder.
-  StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats, Limits limits);
-  StatsRecorder(net::Loop& loop, db::Pool& pool, const Stats& stats)
-      : StatsRecorder(loop, pool, stats, Limits()) {}
+  using Source = std::function<Stats()>;
+
+  // `source` is asked for each sample.
+  StatsRecorder(net::Loop& loop, db::Pool& pool, Source source, Limits limits);
+  StatsRecorder(net::Loop& loop, db::Pool& pool, Source source)
+      : StatsRecorder(loop, pool, std::move(source), Limits()) {}
 
   void start();
   // Takes a last sample, writes what is queued if the database allows, and ends.
@@ -52,7 +56,7 @@ class StatsRecorder {
 
   net::Loop& loop_;
   db::CacheStatsTable table_;
-  const Stats& stats_;
+  const Source source_;
   const Limits limits_;
   const std::int64_t started_at_ms_;
   std::deque<db::CacheStatsRow> queue_;

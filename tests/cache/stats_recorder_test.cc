@@ -18,7 +18,8 @@ TEST_CASE("a full queue of statistics loses its oldest rows, and counts them") {
   query("RENAME TABLE cache_stats TO away");
   Stats stats;
   stats.cmd_get = 1;
-  StatsRecorder recorder(bench.loop, bench.pool, stats, {.interval_ms = 5, .queued_max = 4});
+  StatsRecorder recorder(bench.loop, bench.pool, [&] { return stats; },
+                         {.interval_ms = 5, .queued_max = 4});
   recorder.start();
   while (recorder.queued() < 4) {
     CHECK(recorder.rows_lost() == 0);  // none is, before the queue is full
@@ -47,7 +48,8 @@ TEST_CASE("bug: a full queue of statistics forgot rows while others were being w
   };
   REQUIRE(bench.run(bench.pool.execute("SELECT 1")).ok());  // from now on there is a connection
   Stats stats;
-  StatsRecorder recorder(bench.loop, bench.pool, stats, {.interval_ms = 5, .queued_max = 4});
+  StatsRecorder recorder(bench.loop, bench.pool, [&] { return stats; },
+                         {.interval_ms = 5, .queued_max = 4});
   {
     const db::test::Frozen frozen;
     recorder.start();  // the first row is on its way

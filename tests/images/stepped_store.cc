@@ -39,8 +39,8 @@ CacheHost::CacheHost(db::test::Bench& bench, Transport transport)
   service_.emplace(bench.loop, bench.pool);
   bench.run(configure(capacity_bytes / 1'048'576, cache::Replacement::lru));
   if (transport_ == Transport::in_process) {
-    mailbox_client_.emplace(*service_, there_, gate_, here_);
-    client_ = &*mailbox_client_;
+    local_client_.emplace(*service_, there_, gate_, here_);
+    client_ = &*local_client_;
     return;
   }
   address_ = imgcached::test::loopback(bench.loop);

@@ -39,7 +39,7 @@
 #include "cache/cache_api.h"
 #include "cache/cache_service.h"
 #include "cache/http_cache_client.h"
-#include "cache/mailbox_cache_client.h"
+#include "cache/local_cache_client.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "images/image_store.h"
@@ -110,7 +110,7 @@ class CacheHost {
   std::optional<Door> door_;
   net::SocketAddress address_;
   std::optional<cache::HttpCacheClient> http_client_;
-  std::optional<cache::MailboxCacheClient> mailbox_client_;
+  std::optional<cache::LocalCacheClient> local_client_;
   cache::CacheClient* client_ = nullptr;
 };
 

@@ -1,5 +1,6 @@
-// MailboxCacheClient: the cache service on another loop of this process. A call
-// is a hop to that loop and back; the Blob travels, its bytes do not.
+// LocalCacheClient: the cache service of this process, whose cache any thread may
+// use. Only what needs the service's loop hops there and back: whether it lives, and
+// the configuration, which it reads from the database.
 #pragma once
 
 #include <string>
@@ -11,10 +12,10 @@
 
 namespace imgcached::cache {
 
-class MailboxCacheClient : public CacheClient {
+class LocalCacheClient : public CacheClient {
  public:
   // `there` and `gate` belong to the service's loop, `here` to the caller's.
-  MailboxCacheClient(CacheService& service, net::Mailbox& there, Gate& gate, net::Mailbox& here)
+  LocalCacheClient(CacheService& service, net::Mailbox& there, Gate& gate, net::Mailbox& here)
       : service_(service), there_(there), gate_(gate), here_(here) {}
 
   Task<Result<Lookup>> get(std::string key) override;
