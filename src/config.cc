@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
@@ -47,16 +48,35 @@ std::string expected_type(const std::string& name) {
   return "a string, in quotes";
 }
 
-// The line, from 1, of the first byte that is not ASCII and stands in no string and no
-// comment, where TOML has none: toml++ 3.3 runs into undefined behaviour there.
-std::optional<toml::source_index> line_with_bare_letter(std::string_view text) {
+struct Fault {
+  toml::source_index line;  // from 1
+  const char* advice;
+};
+
+// Whether what follows a line's first `[` could be the name of a section, or nothing.
+bool is_header(std::string_view rest) {
+  const std::size_t name = rest.find_first_not_of("[ \t");
+  if (name == std::string_view::npos) return true;
+  const char c = rest[name];
+  return std::isalnum(static_cast<unsigned char>(c)) ||
+         std::string_view("_-\"']").find(c) != std::string_view::npos;
+}
+
+// What stands in no string and no comment, and toml++ 3.3 would not refuse but run into
+// undefined behaviour: a byte that is not ASCII, a section whose name can't be one.
+std::optional<Fault> find_fault(std::string_view text) {
   toml::source_index line = 1;
-  char quote = 0;  // of the string that we are in
+  bool begins_line = true;  // nothing but blanks before
+  char quote = 0;           // of the string that we are in
   constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
+    if (c == '[' && quote == 0 && begins_line && !is_header(text.substr(at))) {
+      return Fault{line, "there are no sections: write the settings alone"};
+    }
     if (c == '\n') ++line;
+    begins_line = c == '\n' || (begins_line && (c == ' ' || c == '\t'));
     if (quote != 0) {
       if (c == '\\' && quote == '"') ++at;
       if (c == quote) quote = 0;
@@ -65,7 +85,7 @@ std::optional<toml::source_index> line_with_bare_letter(std::string_view text) {
     } else if (c == '#') {
       at = std::min(text.find('\n', at), text.size()) - 1;
     } else if (static_cast<unsigned char>(c) >= 0x80) {
-      return line;
+      return Fault{line, "put what is not ASCII in quotes"};
     }
   }
   return std::nullopt;
@@ -97,8 +117,8 @@ class FileBelowEnvironment : public CLI::ConfigTOML {
  private:
   toml::table parse(std::istream& input) const {
     const std::string text{std::istreambuf_iterator<char>(input), {}};
-    if (const auto line = line_with_bare_letter(text)) {
-      refuse({{*line, 1}, {*line, 1}, {}}, "put what is not ASCII in quotes");
+    if (const auto fault = find_fault(text)) {
+      refuse({{fault->line, 1}, {fault->line, 1}, {}}, fault->advice);
     }
     try {
       return toml::parse(text);

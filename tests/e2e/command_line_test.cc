@@ -266,6 +266,8 @@ TEST_CASE("command line: a mistake in the file is named with its line") {
         Case{"max-upload = true", "max-upload must be a string such as"},
         Case{"\u00e9 = 1", "put what is not ASCII in quotes"},
         Case{"[server]", "server is a section"},
+        Case{" [ =x]", "there are no sections"},  // toml++ ended the process on these
+        Case{"[\nx]", "there are no sections"}, Case{"[[.]]", "there are no sections"},
         Case{"server.role = \"combined\"", "server is a section"}}) {
     INFO(std::string(c.line));
     const std::string file =
