@@ -23,6 +23,7 @@ class Headers {
   using Field = std::pair<std::string, std::string>;
 
   void add(std::string name, std::string value) {
+    if (fields_.empty()) fields_.reserve(fields_expected);
     fields_.emplace_back(std::move(name), std::move(value));
   }
   // Replaces what there was under that name.
@@ -40,6 +41,7 @@ class Headers {
   auto end() const { return fields_.end(); }
 
  private:
+  static constexpr std::size_t fields_expected = 8;  // spares most messages the growing
   std::vector<Field> fields_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "net/readiness.h"
+#include "net/timer.h"
 
 namespace imgcached::net {
 namespace {
@@ -242,10 +243,10 @@ void Stream::set_deadline(std::uint64_t timeout_ms) {
   if (!handle_) return;
   handle_->deadline_passed = false;
   if (timeout_ms == 0) {
-    deadline_.stop();
+    deadline_.clear();
     return;
   }
-  deadline_.start(
+  deadline_.set(
       timeout_ms,
       [](void* argument) {
         auto* state = static_cast<State*>(argument);

@@ -23,8 +23,8 @@
 #include "base/task.h"
 #include "net/address.h"
 #include "net/buffer_pool.h"
+#include "net/deadline.h"
 #include "net/handle.h"
-#include "net/timer.h"
 
 namespace imgcached::net {
 
@@ -96,7 +96,7 @@ class Stream {
   static void on_read(uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer);
 
   Handle<State> handle_;
-  Timer deadline_;
+  Deadline deadline_;
 };
 
 class Stream::Read {

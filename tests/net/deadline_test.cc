@@ -1,0 +1,93 @@
+#include "net/deadline.h"
+
+#include <doctest/doctest.h>
+
+#include "base/clock.h"
+#include "net/timer.h"
+#include "tests/net/run_task.h"
+
+namespace imgcached::net {
+namespace {
+
+using test::run_task;
+
+struct Bench {
+  Loop loop;
+  Deadline deadline{loop};
+  std::uint64_t set_at_ms = 0;
+  std::uint64_t timeout_ms = 0;
+  int met = 0;
+
+  void set(std::uint64_t timeout) {
+    set_at_ms = monotonic_ms();
+    timeout_ms = timeout;
+    deadline.set(
+        timeout,
+        [](void* argument) {
+          auto* self = static_cast<Bench*>(argument);
+          ++self->met;
+          CHECK(monotonic_ms() - self->set_at_ms >= self->timeout_ms);
+        },
+        this);
+  }
+  void pass(std::uint64_t time_ms) { run_task(loop, wait(loop, time_ms)); }
+  static Task<void> wait(Loop& loop, std::uint64_t time_ms) {
+    Timer timer(loop);
+    co_await timer.wait(time_ms);
+  }
+  ~Bench() {
+    deadline.close();
+    loop.run();
+    CHECK(loop.live_handles() == 0);
+  }
+};
+
+constexpr std::uint64_t forever_ms = 1'000'000;
+
+TEST_CASE("a deadline is met once, and not again before it is set again") {
+  Bench bench;
+  bench.set(5);
+  bench.pass(30);
+  CHECK(bench.met == 1);
+  bench.set(5);
+  bench.pass(30);
+  CHECK(bench.met == 2);
+}
+
+TEST_CASE("a deadline that is moved on is met at its last time only") {
+  Bench bench;
+  bench.set(5);
+  for (int i = 0; i < 5; ++i) {
+    bench.pass(2);
+    bench.set(40);
+  }
+  bench.pass(20);
+  CHECK(bench.met == 0);
+  bench.pass(40);
+  CHECK(bench.met == 1);
+}
+
+TEST_CASE("a deadline that is moved nearer is met there") {
+  Bench bench;
+  bench.set(forever_ms);
+  bench.set(5);
+  bench.pass(30);
+  CHECK(bench.met == 1);
+}
+
+TEST_CASE("a deadline that is cleared or closed is not met, though its timer goes off") {
+  Bench bench;
+  bench.set(5);
+  bench.deadline.clear();
+  bench.pass(30);
+  CHECK(bench.met == 0);
+  bench.set(5);
+  bench.deadline.close();
+  bench.pass(30);
+  bench.set(5);  // of no effect now
+  bench.pass(30);
+  CHECK(bench.met == 0);
+}
+
+}  // namespace
+}  // namespace imgcached::net
