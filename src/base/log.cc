@@ -3,19 +3,22 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <memory>
 #include <optional>
+#include <utility>
 
 namespace imgcached::log {
 namespace {
 
 spdlog::logger& logger() {
-  static const std::shared_ptr<spdlog::logger> instance = [] {
+  // Never destroyed: the destructors of other static objects may have something to say.
+  static const auto* const instance = [] {
     auto created = spdlog::stderr_logger_mt("imgcached");
     created->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
     created->flush_on(spdlog::level::trace);
-    return created;
+    return new std::shared_ptr<spdlog::logger>(std::move(created));
   }();
-  return *instance;
+  return **instance;
 }
 
 spdlog::level::level_enum to_spdlog(Level level) {
