@@ -76,18 +76,20 @@ TEST_CASE("who asks during a probe is answered by the next") {
   Directory directory;
   StorageProbe probe(directory.loop, directory.blobs, 1);
   SharedResult<bool> opened;
+  SharedResult<bool> opened_again;
   directory.blobs.held_by = &opened;
   std::optional<Result<void>> first, second, third;
   directory.ask(probe, first);
   directory.ask(probe, second);
   directory.ask(probe, third);
   CHECK(directory.blobs.begun == 1);
-  directory.blobs.held_by = nullptr;
+  directory.blobs.held_by = &opened_again;  // or it could begin before the directory is gone
   opened.set(true);
-  run_until(directory.loop, [&] { return first.has_value(); });
+  run_until(directory.loop, [&] { return first.has_value() && directory.blobs.begun == 2; });
   CHECK(first->ok());
   CHECK_FALSE(second.has_value());
   fs::remove(directory.unfinished());
+  opened_again.set(true);
   run_until(directory.loop, [&] { return directory.gate.running() == 0; });
   CHECK(directory.blobs.begun == 2);
   CHECK_FALSE(second.value().ok());
