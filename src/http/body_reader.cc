@@ -31,7 +31,6 @@ BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& par
       parser_(parser),
       content_length_(head.chunked ? std::nullopt : head.content_length),
       bytes_max_(bytes_max),
-      budget_(budget),
       share_(budget),
       pace_(pace),
       patience_ms_(pace.pause_max_ms) {
@@ -100,7 +99,7 @@ Task<Result<std::string_view>> BodyReader::next() {
 // Before anything is allocated for it.
 void BodyReader::judge_announced() {
   if (error_ || !content_length_) return;
-  if (*content_length_ - bytes_read_ > budget_.left()) error_ = over_budget();
+  if (*content_length_ - bytes_read_ > share_.left()) error_ = over_budget();
 }
 
 Task<Result<std::string>> BodyReader::read_text() {

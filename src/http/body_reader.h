@@ -80,7 +80,6 @@ class BodyReader {
   std::optional<std::uint64_t> content_length_;
   std::uint64_t bytes_max_;
   std::uint64_t bytes_read_ = 0;
-  const ByteBudget& budget_;
   ByteBudget::Share share_;
   bool is_kept_ = true;  // false: what is read is dropped, and counts for nothing
   const Pace pace_;

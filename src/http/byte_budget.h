@@ -26,6 +26,8 @@ class ByteBudget {
     Share& operator=(const Share&) = delete;
     ~Share() { budget_.in_flight_ -= bytes_; }
 
+    // What is left of the whole budget.
+    std::uint64_t left() const { return budget_.left(); }
     // False, and nothing taken, when that many are not left.
     bool take(std::uint64_t bytes) {
       if (bytes > budget_.left()) return false;

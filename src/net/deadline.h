@@ -5,18 +5,18 @@
 // look at the clock for each deadline and not two operations on the loop's heap.
 #pragma once
 
-#include <coroutine>
 #include <cstdint>
+#include <memory>
 
-#include "net/handle.h"
+#include "net/timer.h"
 
 namespace imgcached::net {
 
 class Deadline {
  public:
-  using Callback = void (*)(void* argument);
+  using Callback = Timer::Callback;
 
-  explicit Deadline(Loop& loop);
+  explicit Deadline(Loop& loop) : state_(std::make_unique<State>(loop)) {}
 
   // Calls callback(argument) once, timeout_ms from now, unless it is set anew,
   // cleared or closed before. The callback may do any of that.
@@ -24,22 +24,23 @@ class Deadline {
   void clear();
   // Afterwards it can't be used. Until then the loop may be kept running for as
   // long as the longest timeout, also of what was cleared.
-  void close() { handle_.reset(); }
+  void close() { state_.reset(); }
 
  private:
+  // Stays where it is when the Deadline moves: the timer knows it.
   struct State {
-    uv_timer_t uv;
+    explicit State(Loop& loop) : timer(loop) {}
+    void arm(std::uint64_t now_ms);
+
+    Timer timer;
     Callback callback = nullptr;
     void* argument = nullptr;
     std::uint64_t due_ms = 0;    // monotonic; 0: nothing is
     std::uint64_t armed_ms = 0;  // when the timer fires; 0: it is not armed
-
-    void arm();
-    std::coroutine_handle<> take_waiter() { return nullptr; }
   };
-  static void on_timer(uv_timer_t* timer);
+  static void on_timer(void* argument);
 
-  Handle<State> handle_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace imgcached::net

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "net/readiness.h"
-#include "net/timer.h"
 
 namespace imgcached::net {
 namespace {
