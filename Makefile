@@ -49,8 +49,8 @@ PROGRAMS   := $(BUILD)/imgcached $(BUILD)/loadgen
 TESTS      := $(BUILD)/tests/unit $(BUILD)/tests/e2e
 FAULTS     := $(BUILD)/tests/libfaults.so
 
-.PHONY: all tests run start stop graphs bench bench-loadgen soak test test-browser fuzz lint layers
-.PHONY: format clean help packages force
+.PHONY: all tests run start stop graphs bench bench-parts bench-loadgen soak test test-browser fuzz
+.PHONY: lint layers format clean help packages force
 .DELETE_ON_ERROR:
 
 # --- Packages ------------------------------------------------------------------------------------
@@ -60,6 +60,7 @@ PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,
               $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test graphs) \
               $(if $(filter graphs,$(GOALS)),run graphs) $(if $(filter soak,$(GOALS)),run test) \
               $(if $(filter bench bench-loadgen,$(GOALS)),run bench) \
+              $(if $(filter bench-parts,$(GOALS)),parts) \
               $(if $(filter test-browser,$(GOALS)),run browser) \
               $(if $(filter fuzz,$(GOALS)),fuzz) \
               $(if $(filter lint format,$(GOALS)),lint)
@@ -75,12 +76,14 @@ $(BUILD)/tests/unit: $(TEST_MAIN) $(UNIT) $(LOADGEN) $(LIBRARY)
 $(BUILD)/tests/e2e: $(TEST_MAIN) $(E2E) $(LIBRARY)
 $(BUILD)/loadgen: $(BUILD)/obj/tools/loadgen/main.o $(LOADGEN) $(NETWORK)
 $(BUILD)/bench-client: $(call objects,tools/bench/client.cc tools/bench/answer.cc) \
-  $(BUILD)/obj/tools/loadgen/histogram.o $(LIBRARY)
+  $(call objects,$(addprefix tools/loadgen/,histogram.cc process_usage.cc)) $(LIBRARY)
 $(BUILD)/bench-disk-limit: $(call objects,tools/bench/disk_limit.cc) $(LIBRARY)
-$(PROGRAMS) $(TESTS) $(BENCHES):
+$(BUILD)/bench-parts: $(call objects,tools/bench/parts.cc tools/loadgen/process_usage.cc) $(LIBRARY)
+$(BUILD)/bench-parts: LIBRARIES := -lbenchmark
+$(PROGRAMS) $(TESTS) $(BENCHES) $(BUILD)/bench-parts:
 	@echo '  link $@'
 	@mkdir -p $(@D)
-	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(PKG_LIBS) -pthread
+	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(LIBRARIES) $(PKG_LIBS) -pthread
 
 $(call objects,src/backend_node.cc tests/e2e/fixture.cc tests/e2e/fixture_test.cc \
   tests/fuzz/replay_test.cc tools/loadgen/plot.cc): \
@@ -143,6 +146,8 @@ graphs: all packages  ## measure every policy and ratio, draw the six graphs int
 	@tools/graphs $(BUILD)/imgcached $(BUILD)/loadgen $(BUILD)/results $(GRAPHS)
 bench: all $(BENCHES) packages  ## imgcached beside nginx, memcached, Redis and the disk
 	@tools/bench/run $(PROGRAMS) $(BENCHES) $(BUILD)
+bench-parts: $(BUILD)/bench-parts packages  ## what the parts cost, each alone
+	@$(BUILD)/bench-parts
 bench-loadgen: all packages  ## the load generator beside wrk
 	@tools/bench-loadgen $(BUILD)/imgcached $(BUILD)/loadgen
 

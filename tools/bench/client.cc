@@ -17,7 +17,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +35,7 @@
 #include "net/file.h"
 #include "tools/bench/answer.h"
 #include "tools/loadgen/histogram.h"
+#include "tools/loadgen/process_usage.h"
 
 namespace imgcached::bench {
 namespace {
@@ -52,15 +52,6 @@ constexpr int events_max = 256;
 
 [[noreturn]] void fail_by_system(std::string_view what) {
   fail(fmt::format("{}: {}", what, std::strerror(errno)));
-}
-
-double cpu_seconds() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 // What all connections ask, and what they saw.
@@ -226,7 +217,8 @@ int run(int argument_count, char** arguments) {
   const auto done = static_cast<double>(load.done);
   fmt::print("{:.0f} {:.1f} {:.1f} {:.2f}\n", done / elapsed_s,
              static_cast<double>(load.times.percentile(50)) * 1e-3,
-             static_cast<double>(load.times.percentile(99)) * 1e-3, cpu_seconds() / done * 1e6);
+             static_cast<double>(load.times.percentile(99)) * 1e-3,
+             loadgen::cpu_seconds() / done * 1e6);
   return 0;
 }
 

@@ -1,13 +1,11 @@
 #include "tools/loadgen/runner.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "base/clock.h"
+#include "tools/loadgen/process_usage.h"
 #include "tools/loadgen/server_counters.h"
 
 namespace imgcached::loadgen {
@@ -21,24 +19,6 @@ constexpr std::uint64_t reconnect_pause_ms = 100;
 // Numbers of keys that nobody ever writes.
 constexpr std::uint64_t absent_keys_begin = std::uint64_t{1} << 40;
 constexpr std::uint64_t absent_keys = 1 << 20;
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-std::uint64_t resident_bytes() {
-  std::uint64_t total = 0, resident = 0;
-  std::FILE* file = std::fopen("/proc/self/statm", "r");
-  if (!file) return 0;
-  const int read = std::fscanf(file, "%lu %lu", &total, &resident);
-  std::fclose(file);
-  return read == 2 ? resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
-}
 
 std::string describe(const Observation& seen) {
   if (!seen.failure) return fmt::format("the server answered {}", seen.status);
