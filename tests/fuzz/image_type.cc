@@ -8,9 +8,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace imgcached;
-  // A copy of just that size, so that the sanitizer sees who reads beyond it.
-  const std::vector<char> copy(data, data + std::min(size, images::sniffed_bytes));
-  const std::string_view first(copy.data(), copy.size());
+  const fuzz::ExactCopy copy(data, std::min(size, images::sniffed_bytes));
+  const std::string_view first = copy.text();
   const auto type = images::sniff_image_type(first);
   fuzz::require(!type || type->starts_with("image/"), "a type is one of images");
   fuzz::require(!type || (!first.starts_with("<svg") && !first.starts_with("<?xml")),

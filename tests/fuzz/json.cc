@@ -121,8 +121,8 @@ void visit(const JsonValue& value) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace imgcached;
-  const std::vector<char> copy(data, data + size);
-  const std::string_view text(copy.data(), copy.size());
+  const fuzz::ExactCopy copy(data, size);
+  const std::string_view text = copy.text();
   fuzz::check_object(text);
   fuzz::check_written(std::string(text));
   if (const auto document = http::JsonDocument::parse(text)) fuzz::visit(document->root());

@@ -64,9 +64,8 @@ void check_key(std::string_view key) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace imgcached;
-  // A copy of just that size, so that the sanitizer sees who reads beyond it.
-  const std::vector<char> copy(data, data + size);
-  const std::string_view text(copy.data(), copy.size());
+  const fuzz::ExactCopy copy(data, size);
+  const std::string_view text = copy.text();
   fuzz::require(http::is_utf8(text) == fuzz::judge(text).is_utf8, "UTF-8 is as it is defined");
   fuzz::check_key(text);
   fuzz::check_key(text.substr(0, 255));

@@ -101,8 +101,8 @@ std::string read_upload(const Pieces& pieces, std::string_view boundary) {
   std::string file;
   auto event = Event::need_more;
   for (const std::string_view piece : pieces) {
-    const std::vector<char> copy(piece.begin(), piece.end());
-    std::string_view input(copy.data(), copy.size());
+    const ExactCopy copy(piece);
+    std::string_view input = copy.text();
     do {
       event = form.next(input);
       if (event == Event::file_data) file += form.data();

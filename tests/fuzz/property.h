@@ -29,6 +29,19 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
+// A copy of just that size, so that the sanitizer sees who reads beyond it; libFuzzer's own
+// buffer is larger.
+class ExactCopy {
+ public:
+  explicit ExactCopy(std::string_view text) : bytes_(text.begin(), text.end()) {}
+  ExactCopy(const std::uint8_t* data, std::size_t size) : ExactCopy(text_of(data, size)) {}
+
+  std::string_view text() const { return {bytes_.data(), bytes_.size()}; }
+
+ private:
+  std::vector<char> bytes_;
+};
+
 // Takes the first line off the front of `input`, its line feed too.
 inline std::string_view take_line(std::string_view& input) {
   const std::size_t end = std::min(input.find('\n'), input.size());

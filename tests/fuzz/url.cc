@@ -120,8 +120,8 @@ void check_image_url(std::string_view key) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace imgcached;
-  const std::vector<char> copy(data, data + size);
-  const std::string_view text(copy.data(), copy.size());
+  const fuzz::ExactCopy copy(data, size);
+  const std::string_view text = copy.text();
   fuzz::check_escapes(text);
   fuzz::check_target(text);
   fuzz::check_form(text);
