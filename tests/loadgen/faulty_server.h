@@ -64,6 +64,8 @@ class FaultyServer {
 
   net::Address address() const { return listener_->address(); }
   std::size_t images() const { return images_.size(); }
+  // Every operation on an image, `GET /images/KEY`, in the order they came in.
+  const std::vector<std::string>& operations() const { return operations_; }
 
   // What happens to every `every`-th request of that method: GET, a read, or PUT,
   // a write, in either dialect.
@@ -127,6 +129,7 @@ class FaultyServer {
     const bool is_put = asked.method == "PUT";
     Versions& versions = images_[asked.path];
     const bool is_image = parser.head().target != "/metrics";  // which a run reads as well
+    if (is_image) operations_.push_back(asked.method + ' ' + asked.path);
     const bool is_faulty = is_image && fault_ != Fault::none && asked.method == faulty_method_ &&
                            ++counted_ % every_ == 0;
     const Fault fault = is_faulty ? fault_ : Fault::none;
@@ -253,6 +256,7 @@ class FaultyServer {
   std::optional<net::Listener> listener_;
   std::vector<net::Stream*> open_;
   std::map<std::string, Versions> images_;
+  std::vector<std::string> operations_;
   Fault fault_ = Fault::none;
   std::string faulty_method_;
   unsigned every_ = 1;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/loadgen/faulty_server.h"
@@ -358,21 +359,19 @@ TEST_CASE("the second interrupt does not wait for answers") {
 }
 
 TEST_CASE("the same seed chooses the same operations") {
-  std::vector<std::uint64_t> images;
-  for (int i = 0; i < 2; ++i) {
+  std::vector<std::string> sent[2];
+  for (std::vector<std::string>& operations : sent) {
     Bench bench;
-    bench.settings.load.connections = 1;
+    bench.settings.load.connections = 1;  // so that they come in as they were chosen
     bench.settings.workload.new_keys_percent = 50;
-    bench.settings.load.model = Model::open;
-    bench.settings.load.arrivals = Arrivals::constant;
-    bench.settings.load.rate = {40, 40};  // the last is due 25 ms before the end
-    bench.settings.load.duration_ms = 500;
     bench.start();
-    const RunResult result = bench.run(0);
-    CHECK(result.of(Outcome::write).response.count() == 20);
-    images.push_back(bench.server.images());
+    bench.run();
+    operations = bench.server.operations();
   }
-  CHECK(images[0] == images[1]);
+  // How far a run gets in its time is another matter.
+  const std::size_t common = std::min(sent[0].size(), sent[1].size());
+  REQUIRE(common >= 10);
+  for (std::size_t i = 0; i < common; ++i) CHECK(sent[0][i] == sent[1][i]);
 }
 
 }  // namespace
