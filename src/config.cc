@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
-#include <fstream>
+#include <istream>
+#include <map>
 #include <optional>
+
+#include "net/file.h"
 
 namespace imgcached {
 namespace {
@@ -42,7 +45,7 @@ std::optional<std::string> text_of(const std::string& name, const toml::node& va
 }
 
 std::string expected_type(const std::string& name) {
-  if (name == "db-port") return "a whole number";
+  if (name == "db-port") return "a whole number from 1 to 65535";
   if (name == "access-log") return "true or false";
   if (name == "max-upload") return "a string such as \"32MiB\", or a number of bytes";
   return "a string, in quotes";
@@ -96,7 +99,9 @@ std::optional<Fault> find_fault(std::string_view text) {
 // is left out here.
 class FileBelowEnvironment : public CLI::ConfigTOML {
  public:
-  explicit FileBelowEnvironment(const CLI::App& app) : app_(app) {}
+  // `lines` is told where each setting stands, `imgcached.toml:3`, by its name.
+  FileBelowEnvironment(const CLI::App& app, std::map<std::string, std::string>& lines)
+      : app_(app), lines_(lines) {}
 
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     std::vector<CLI::ConfigItem> items;
@@ -109,7 +114,9 @@ class FileBelowEnvironment : public CLI::ConfigTOML {
       if (!is_setting(name)) refuse(value.source(), name + " is no setting");
       const std::optional<std::string> text = text_of(name, value);
       if (!text) refuse(value.source(), name + " must be " + expected_type(name));
-      if (!is_in_environment(name)) items.push_back({{}, name, {*text}});
+      if (is_in_environment(name)) continue;
+      items.push_back({{}, name, {*text}});
+      lines_[name] = place(value.source());
     }
     return items;
   }
@@ -123,21 +130,41 @@ class FileBelowEnvironment : public CLI::ConfigTOML {
     try {
       return toml::parse(text);
     } catch (const toml::parse_error& error) {
-      refuse(error.source(), std::string(error.description()));
+      refuse(error.source(), std::string(error.description()) +
+                                 " (a line is `name = value`, with texts in quotes)");
     }
   }
   bool is_setting(const std::string& name) const {
     const CLI::Option* const option = app_.get_option_no_throw("--" + name);
     return option && option != app_.get_config_ptr() && !option->get_envname().empty();
   }
+  std::string place(const toml::source_region& where) const {
+    return app_.get_config_ptr()->as<std::string>() + ":" + std::to_string(where.begin.line);
+  }
   [[noreturn]] void refuse(const toml::source_region& where, const std::string& why) const {
-    throw CLI::ConfigError(app_.get_config_ptr()->as<std::string>() + ":" +
-                               std::to_string(where.begin.line) + ": " + why,
-                           CLI::ExitCodes::ConfigError);
+    throw CLI::ConfigError(place(where) + ": " + why, CLI::ExitCodes::ConfigError);
   }
 
   const CLI::App& app_;
+  std::map<std::string, std::string>& lines_;
 };
+
+// The setting that an error is about: they all name its flag. Empty: about none.
+std::string setting_of(std::string_view message) {
+  const std::size_t begin = message.find("--");
+  if (begin == std::string_view::npos) return {};
+  message.remove_prefix(begin + 2);
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz-";
+  return std::string(message.substr(0, message.find_first_not_of(letters)));
+}
+
+bool is_on_command_line(int argument_count, const char* const* arguments,
+                        const std::string& setting) {
+  const std::string flag = "--" + setting;
+  return std::any_of(arguments + 1, arguments + argument_count, [&](std::string_view argument) {
+    return argument.substr(0, argument.find('=')) == flag;
+  });
+}
 
 // What the command line says, as text: names and units are resolved below.
 struct Texts {
@@ -149,6 +176,7 @@ struct Texts {
   std::string log_level = "info";
   std::string db_password_file;
   std::string token_file;
+  std::map<std::string, std::string> lines;  // of the settings that the file of --config made
 };
 
 void add_options(CLI::App& app, Config& config, Texts& texts) {
@@ -166,7 +194,7 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
   app.set_config("--config", file, "a TOML file of these settings, such as `listen = \"...\"`",
                  !file.empty());
   app.allow_config_extras(CLI::config_extras_mode::error);
-  app.config_formatter(std::make_shared<FileBelowEnvironment>(app));
+  app.config_formatter(std::make_shared<FileBelowEnvironment>(app, texts.lines));
 
   add("role", texts.role, "combined, backend or cache: which services this process runs");
   add("listen", texts.listen, "address of the backend; port 0 picks a free one");
@@ -175,7 +203,8 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
   add("images", config.images, "directory of the images");
   add("db-socket", config.database.socket, "unix socket of the database");
   add("db-host", config.database.host, "host of the database, where there is no socket");
-  add("db-port", config.database.port, "port of the database on that host");
+  add("db-port", config.database.port, "port of the database on that host")
+      ->check(CLI::Range(1, 65535));
   add("db-user", config.database.user, "user at the database; default: the system's user");
   add("db-password-file", texts.db_password_file, "file with the database password");
   add("db-name", config.database.name, "name of the database; made if there is none");
@@ -190,15 +219,6 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
       ->envname(environment_name("access-log"));
 }
 
-Result<std::string> read_first_line(std::string_view option, const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  if (!file || !std::getline(file, line)) {
-    return bad_setting(option, "cannot read a line from " + path);
-  }
-  return line;
-}
-
 // http://host:port, with nothing behind it but a slash.
 Result<net::Address> parse_cache_url(std::string_view url) {
   constexpr std::string_view scheme = "http://";
@@ -208,6 +228,10 @@ Result<net::Address> parse_cache_url(std::string_view url) {
   }
   url.remove_prefix(scheme.size());
   if (url.ends_with('/')) url.remove_suffix(1);
+  if (const std::size_t path = url.find('/'); path != std::string_view::npos) {
+    return bad_setting("cache-url", "leave out the path, \"" + std::string(url.substr(path)) +
+                                        "\": http://host:port is all");
+  }
   Result<net::Address> address = net::Address::parse(url);
   if (!address) return bad_setting("cache-url", address.error().message);
   return address;
@@ -244,17 +268,15 @@ Result<void> resolve_database(const Texts& texts, Config& config) {
   }
   if (database.name.empty()) return bad_setting("db-name", "must not be empty");
   if (texts.db_password_file.empty()) return {};
-  Result<std::string> password = read_first_line("db-password-file", texts.db_password_file);
-  if (!password) return std::move(password).error();
+  Result<std::string> password = net::read_first_line(texts.db_password_file);
+  if (!password) return bad_setting("db-password-file", password.error().message);
   database.password = std::move(*password);
   return {};
 }
 
 Result<void> resolve_token(const Texts& texts, Config& config) {
   if (texts.token_file.empty()) return {};
-  const Result<std::string> line = read_first_line("token-file", texts.token_file);
-  if (!line) return line.error();
-  Result<http::AccessToken> token = http::AccessToken::parse(*line);
+  Result<http::AccessToken> token = http::AccessToken::read(texts.token_file);
   if (!token) return bad_setting("token-file", token.error().message);
   config.token = std::move(*token);
   return {};
@@ -289,9 +311,20 @@ Result<void> resolve(const Texts& texts, Config& config) {
   return {};
 }
 
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+// One line that names the flag and, if the value is from the environment or the file, where
+// to change it.
+std::string complaint(int argument_count, const char* const* arguments, const Texts& texts,
+                      std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  const std::string setting = setting_of(message);
+  if (!setting.empty() && !is_on_command_line(argument_count, arguments, setting)) {
+    if (const auto line = texts.lines.find(setting); line != texts.lines.end()) {
+      message = line->second + ": " + message;
+    } else if (is_in_environment(setting)) {
+      message = environment_name(setting) + ": " + message;
+    }
+  }
+  return "imgcached: " + message + "\n";
 }
 
 }  // namespace
@@ -330,19 +363,24 @@ ParsedConfig parse_config(int argument_count, const char* const* arguments) {
   Texts texts;
   CLI::App app("An image store with an in-memory cache of its own.", "imgcached");
   add_options(app, config, texts);
+  const auto refuse = [&](std::string message) {
+    return ParsedConfig{std::nullopt,
+                        complaint(argument_count, arguments, texts, std::move(message)), 2};
+  };
   try {
     app.parse(argument_count, const_cast<char**>(arguments));
   } catch (const CLI::CallForHelp&) {
     return {std::nullopt, app.help(), 0};
   } catch (const CLI::CallForVersion&) {
     return {std::nullopt, app.version() + "\n", 0};
+  } catch (const CLI::ConversionError& error) {
+    const std::string setting = setting_of(error.what());
+    return refuse(bad_setting(setting, "must be " + expected_type(setting)).message);
   } catch (const CLI::ParseError& error) {
-    return {std::nullopt, "imgcached: " + one_line(error.what()) + "; see --help\n", 2};
+    return refuse(std::string(error.what()) + "; see --help");
   }
   Result<void> resolved = resolve(texts, config);
-  if (!resolved) {
-    return {std::nullopt, "imgcached: " + one_line(resolved.error().message) + "\n", 2};
-  }
+  if (!resolved) return refuse(resolved.error().message);
   return {std::move(config), {}, 0};
 }
 

@@ -156,6 +156,14 @@ int serve_with_cache(const Config& config, net::Loop& loop, images::BlobStore& b
   return status;
 }
 
+// A database that there is not, although there are images of one.
+Error with_images(Error error, const Config& config) {
+  if (error.message.starts_with("--db-name: ")) {
+    error.message += "; " + config.images + " has images: name the database that they belong to";
+  }
+  return error;
+}
+
 int run_backend(const Config& config) {
   net::Loop loop;
   // The images come first: a start that fails on them leaves the database alone.
@@ -168,7 +176,8 @@ int run_backend(const Config& config) {
   // These are of a database that exists: a name that does not is a mistyped one.
   const db::Missing missing = *has_images ? db::Missing::refuse : db::Missing::create;
   const Result<void> migrated = migrate_database(config, missing);
-  if (!migrated) return fail(migrated.error());
+  if (!migrated)
+    return fail(*has_images ? with_images(migrated.error(), config) : migrated.error());
   if (config.role == Role::backend) return serve(config, loop, *blobs, nullptr);
   return serve_with_cache(config, loop, *blobs);
 }
@@ -196,7 +205,9 @@ int run(Config config) {
   log::set_level(config.log_level);
   const Result<void> fitted = fit_to_descriptors(config);
   if (!fitted) return fail(fitted.error());
-  return config.role == Role::cache ? run_cache(config) : run_backend(config);
+  const int status = config.role == Role::cache ? run_cache(config) : run_backend(config);
+  if (status == 0) log::info("stopped");
+  return status;
 }
 
 }  // namespace

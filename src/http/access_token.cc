@@ -4,6 +4,7 @@
 
 #include "http/base64.h"
 #include "http/white_space.h"
+#include "net/file.h"
 
 namespace imgcached::http {
 namespace {
@@ -47,6 +48,12 @@ Result<AccessToken> AccessToken::parse(std::string_view text) {
                      " letters, digits and -._~+/= (`openssl rand -hex 16` makes one)"};
   }
   return AccessToken(std::string(text));
+}
+
+Result<AccessToken> AccessToken::read(const std::string& path) {
+  const Result<std::string> line = net::read_first_line(path);
+  if (!line) return line.error();
+  return parse(*line);
 }
 
 bool AccessToken::is_in(const Headers& headers) const {

@@ -20,6 +20,8 @@ class AccessToken {
   // Errors: invalid_argument, when it is short, or has other characters than those
   // that either scheme can carry: letters, digits and -._~+/=
   static Result<AccessToken> parse(std::string_view text);
+  // The one that is the first line of a file. Errors: invalid_argument. Blocks.
+  static Result<AccessToken> read(const std::string& path);
 
   // Whether the request says it. Takes as long for a wrong one as for the right one,
   // whatever they have in common.

@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <fstream>
 #include <memory>
 #include <system_error>
 
@@ -109,13 +111,22 @@ Result<void> remove_file(const std::string& path) {
   return {};
 }
 
-Result<void> make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0) return {};
+Result<void> make_directory(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0) return {};
   struct stat status;
   const int reason = errno;
   if (reason == EEXIST && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
   errno = reason;
   return system_error("make directory", path);
+}
+
+Result<std::string> read_first_line(const std::string& path) {
+  std::array<char, 1'024> line{};
+  std::ifstream file(path);
+  if (!file.getline(line.data(), line.size())) {
+    return Error{Errc::invalid_argument, "cannot read a line of up to 1,023 bytes from " + path};
+  }
+  return std::string(line.data());
 }
 
 Result<std::vector<std::string>> list_directory(const std::string& path) {

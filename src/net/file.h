@@ -6,6 +6,8 @@
 // not_found, a lock that is held unavailable, anything else storage_failed.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,8 +60,12 @@ Result<void> rename_file(const std::string& from, const std::string& to);
 Result<void> sync_directory(const std::string& path);
 // No error when there is no such file.
 Result<void> remove_file(const std::string& path);
-// Creates the directory unless it is there; its parent must exist.
-Result<void> make_directory(const std::string& path);
+// Creates the directory unless it is there; its parent must exist. For us alone, unless
+// `mode` says otherwise.
+Result<void> make_directory(const std::string& path, mode_t mode = 0700);
+// Without its end of line: what is kept in a file of its own, such as a password. Error
+// invalid_argument: there is no such line, or one of over 1,023 bytes.
+Result<std::string> read_first_line(const std::string& path);
 // The names in a directory, without . and .., unsorted.
 Result<std::vector<std::string>> list_directory(const std::string& path);
 

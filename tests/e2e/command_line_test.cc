@@ -105,8 +105,9 @@ TEST_CASE("command line: a bad flag or setting is one line that names it, exit 2
         Case{"--listen", "127.0.0.1:x"}, Case{"--cache-listen", ":5001"},
         Case{"--max-upload", "lots"}, Case{"--max-upload", "0"}, Case{"--max-upload", "-1"},
         Case{"--max-upload", "10TiB"}, Case{"--durability", "some"}, Case{"--log-level", "loud"},
-        Case{"--db-port", "99999"}, Case{"--db-port", "x"}, Case{"--db-name", ""},
-        Case{"--images", ""}, Case{"--db-password-file", "/nonexistent/password"},
+        Case{"--db-port", "99999"}, Case{"--db-port", "0"}, Case{"--db-port", "x"},
+        Case{"--db-name", ""}, Case{"--images", ""},
+        Case{"--db-password-file", "/nonexistent/password"},
         Case{"--token-file", "/nonexistent/token"}, Case{"--token-file", "/dev/null"}}) {
     INFO(std::string(c.flag), " ", std::string(c.value));
     check_refused(run_imgcached(settings.with({c.flag, c.value})), 2, c.flag);
@@ -274,6 +275,63 @@ TEST_CASE("command line: a mistake in the file is named with its line") {
         settings.write("config.toml", "# ours\ndurability = \"none\"\n" + std::string(c.line));
     check_refused(run_imgcached(settings.with({"--config", file})), 2, file + ":3: " + c.complaint);
   }
+}
+
+TEST_CASE("command line: a value that can't be is named with where it stands") {
+  const Settings settings;
+  struct Case {
+    const char *setting, *variable, *value, *complaint;
+  };
+  for (const Case& c :
+       {Case{"listen", "IMGCACHED_LISTEN", "\"5000\"", "--listen: "},
+        Case{"durability", "IMGCACHED_DURABILITY", "\"some\"", "--durability: \"some\" is neither"},
+        Case{"db-port", "IMGCACHED_DB_PORT", "70000", "--db-port: "},
+        Case{"max-upload", "IMGCACHED_MAX_UPLOAD", "\"lots\"", "--max-upload: "}}) {
+    INFO(std::string(c.setting));
+    const std::string quoted = c.value;
+    std::string value = quoted;
+    std::erase(value, '"');
+    const std::string assigned = c.variable + ("=" + value);
+    const std::string flag = "--" + (c.setting + ("=" + value));
+    const std::string file =
+        settings.write("config.toml", "# ours\n" + (c.setting + (" = " + quoted)));
+    const std::string database = "--db-socket=/nonexistent/socket";
+    check_refused(run_imgcached({database, "--config", file}), 2, file + ":2: " + c.complaint);
+    check_refused(run_in({assigned}, {database}), 2,
+                  std::string("imgcached: ") + c.variable + ": " + c.complaint);
+    check_refused(run_in({assigned}, {database, flag}), 2,
+                  std::string("imgcached: ") + c.complaint);
+  }
+}
+
+TEST_CASE("command line: a flag's error says what it may be") {
+  const Settings settings;
+  check_refused(run_imgcached(settings.with({"--db-port", "x"})), 2, "1 to 65535");
+  check_refused(run_imgcached({"--access-log=maybe"}), 2, "--access-log: must be true or false");
+  check_refused(run_imgcached(settings.with(
+                    {"--role", "backend", "--cache-url", "http://127.0.0.1:5001/cache"})),
+                2, "leave out the path, \"/cache\"");
+}
+
+TEST_CASE("command line: images and a database that is not theirs") {
+  const Settings settings;
+  {
+    Arguments command = settings.with({});
+    command.insert(command.begin(), program_path());
+    Process process(command, settings.path("log"));
+    const std::string ready = process.read_line().value_or("");
+    REQUIRE(ready.starts_with("imgcached ready backend=127.0.0.1:"));
+    HttpPeer backend(static_cast<std::uint16_t>(std::stoi(ready.substr(34))));
+    CHECK(backend.request("PUT", "/images/cat", {}, png(1024, 1)).status == 201);
+    backend.disconnect();
+    process.signal(SIGTERM);
+    CHECK(process.wait() == 0);
+  }
+  Arguments elsewhere = settings.with({});
+  *(std::find(elsewhere.begin(), elsewhere.end(), "--db-name") + 1) = "imgcached_nowhere";
+  const Outcome outcome = run_imgcached(elsewhere);
+  check_refused(outcome, 2, "--db-name: ");
+  check_refused(outcome, 2, settings.images() + " has images: name the database");
 }
 
 TEST_CASE("command line: too few descriptors are one line that names ulimit -n, exit 2") {

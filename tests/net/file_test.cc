@@ -121,6 +121,38 @@ TEST_CASE("a directory is made once, and a file in its place is an error") {
   CHECK(make_directory(directory / "file").error().code == Errc::storage_failed);
 }
 
+TEST_CASE("a directory is for us alone, or for whom it is said") {
+  using std::filesystem::perms;
+  const auto mode_of = [](const std::string& path) {
+    return std::filesystem::status(path).permissions() & perms::others_all;
+  };
+  const TemporaryDirectory directory;
+  REQUIRE(make_directory(directory / "ours").ok());
+  REQUIRE(make_directory(directory / "everybodys", 0777).ok());
+  CHECK(mode_of(directory / "ours") == perms::none);
+  CHECK((mode_of(directory / "everybodys") & perms::others_read) != perms::none);
+}
+
+TEST_CASE("a first line is read without its end, and has its limit") {
+  const TemporaryDirectory directory;
+  write_file(directory / "two", "first\nsecond\n");
+  write_file(directory / "open", "no end of line");
+  write_file(directory / "blank", "\n");
+  write_file(directory / "long", std::string(1'023, 'x') + "\n");
+  write_file(directory / "longer", std::string(1'024, 'x') + "\n");
+  write_file(directory / "empty", "");
+  CHECK(*read_first_line(directory / "two") == "first");
+  CHECK(*read_first_line(directory / "open") == "no end of line");
+  CHECK(read_first_line(directory / "blank")->empty());
+  CHECK(read_first_line(directory / "long")->size() == 1'023);
+  for (const char* bad : {"longer", "empty", "nowhere"}) {
+    const Result<std::string> line = read_first_line(directory / bad);
+    REQUIRE_FALSE(line.ok());
+    CHECK(line.error().code == Errc::invalid_argument);
+    CHECK(line.error().message.find(directory / bad) != std::string::npos);
+  }
+}
+
 TEST_CASE("a directory is listed without its dots") {
   const TemporaryDirectory directory;
   CHECK(list_directory(directory.path)->empty());

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <utility>
 
 #include "tools/loadgen/command_line.h"
@@ -147,10 +146,7 @@ Result<std::string> parse_path(std::string_view text) {
 }
 
 Result<http::AccessToken> read_token(std::string_view path) {
-  std::ifstream file{std::string(path)};
-  std::string line;
-  if (!std::getline(file, line)) return refused(fmt::format("cannot read a line from {}", path));
-  Result<http::AccessToken> token = http::AccessToken::parse(line);
+  Result<http::AccessToken> token = http::AccessToken::read(std::string(path));
   if (!token) return refused(token.error().message);
   return token;
 }

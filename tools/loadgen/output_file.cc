@@ -43,12 +43,7 @@ Result<void> try_output_file(const std::string& path) {
 }
 
 Result<void> make_output_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0777) == 0) return {};
-  struct stat status;
-  const int reason = errno;
-  if (reason == EEXIST && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
-  errno = reason;
-  return system_error("make directory", path);
+  return net::make_directory(path, 0777);
 }
 
 }  // namespace imgcached::loadgen
