@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <array>
 #include <cstring>
 #include <new>
 
@@ -17,12 +18,12 @@ Digest from_xxh(XXH128_hash_t hash) { return {hash.high64, hash.low64}; }
 
 std::string Digest::hex() const {
   static constexpr char digits[] = "0123456789abcdef";
-  std::string text(32, '0');
-  for (int i = 0; i < 16; ++i) {
-    text[15 - i] = digits[(high >> (4 * i)) & 15];
-    text[31 - i] = digits[(low >> (4 * i)) & 15];
+  std::array<char, 32> text;
+  char* out = text.data();
+  for (const std::uint64_t half : {high, low}) {
+    for (int shift = 60; shift >= 0; shift -= 4) *out++ = digits[half >> shift & 15];
   }
-  return text;
+  return {text.data(), text.size()};
 }
 
 Digest digest_of(std::string_view bytes) {

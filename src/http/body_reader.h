@@ -65,7 +65,7 @@ class BodyReader {
   // that large, so that dropping it is cheaper than a new connection.
   bool droppable(std::uint64_t rest_bytes_max) const;
   // Reads and drops the rest. False when it could not be read to its end.
-  // REQUIRES: at_end() or droppable().
+  // REQUIRES: droppable().
   Task<bool> drop();
 
  private:

@@ -189,6 +189,7 @@ Task<bool> Connection::answer() {
   record(request, status, bytes, began_ms);
   if (!written) co_return false;
   if (keep_alive) {
+    if (body.at_end()) co_return true;
     const bool dropped = co_await body.drop();
     co_return dropped;
   }

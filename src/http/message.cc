@@ -15,14 +15,12 @@ constexpr std::string_view inert_policy =
     "\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'";
 
 void append_value(std::string& head, std::string_view value) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   const auto begin = static_cast<std::ptrdiff_t>(head.size());
   head += value;
-  std::replace_if(
-      head.begin() + begin, head.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  if (std::none_of(value.begin(), value.end(), is_control)) return;
+  std::replace_if(head.begin() + begin, head.end(), is_control, ' ');
 }
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 }  // namespace
 
@@ -37,11 +35,6 @@ std::string_view to_string(Method method) {
     case Method::other: return "other";
   }
   return "other";
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool has_token(std::string_view value, std::string_view token) {

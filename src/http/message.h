@@ -1,6 +1,7 @@
 // HTTP messages: what the parser produces and the serializer writes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,8 +46,13 @@ class Headers {
   std::vector<Field> fields_;
 };
 
-// Compares ASCII letters without case, as HTTP's names and tokens do.
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+// Compares ASCII letters without case, as HTTP's names and tokens do. Here, because most
+// comparisons end at the lengths.
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c | 0x20 : c; };
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [&](char x, char y) { return lower(x) == lower(y); });
+}
 
 // True when the comma-separated list `value` has the token, as in
 // `Connection: keep-alive, Upgrade`.

@@ -117,7 +117,8 @@ struct Parser::State {
   }
 
   int end_field() {
-    if (field_name.find_first_of(" \t") != std::string::npos || field_name.empty()) {
+    const auto has = [&](char c) { return field_name.find(c) != std::string::npos; };
+    if (field_name.empty() || has(' ') || has('\t')) {
       return refuse(400, "malformed HTTP: a header field without a name, or a blank behind it");
     }
     if (++field_count > limits.headers_max) {
@@ -140,10 +141,17 @@ struct Parser::State {
   // behind a chunk's data without a look at them. Somebody on the way who does look
   // would see other messages than we do, so we look as well.
   bool are_lines_sane(std::string_view bytes) {
-    for (const char byte : bytes) {
-      if ((last_byte == '\r') != (byte == '\n')) return false;
-      if (last_byte == '\n' && (byte == ' ' || byte == '\t')) return false;
-      last_byte = byte;
+    while (!bytes.empty()) {
+      const std::size_t size = std::min(bytes.find('\n'), bytes.size() - 1) + 1;
+      const std::string_view line = bytes.substr(0, size);
+      const bool is_whole = line.back() == '\n';
+      if (last_byte == '\r' && line.front() != '\n') return false;
+      if (last_byte == '\n' && (line.front() == ' ' || line.front() == '\t')) return false;
+      if (is_whole && (size > 1 ? line[size - 2] : last_byte) != '\r') return false;
+      const std::size_t cr = line.find('\r');
+      if (cr != line.npos && cr + (is_whole ? 2 : 1) != size) return false;
+      last_byte = line.back();
+      bytes.remove_prefix(size);
     }
     return true;
   }

@@ -6,12 +6,6 @@
 namespace imgcached::http {
 namespace {
 
-bool is_prefix_pattern(std::string_view pattern) { return pattern.ends_with("/*"); }
-
-std::string_view prefix_of(std::string_view pattern) {
-  return pattern.substr(0, pattern.size() - 1);
-}
-
 bool answers_head(const Route& route) {
   return route.method == Method::get && !route.is_mutating();
 }
@@ -20,38 +14,43 @@ bool accepts(const Route& route, Method method) {
   return route.method == method || (method == Method::head && answers_head(route));
 }
 
-bool matches(std::string_view pattern, std::string_view path) {
-  return is_prefix_pattern(pattern) ? path.starts_with(prefix_of(pattern)) : path == pattern;
-}
-
-// Literals first, then prefixes by falling length.
-bool comes_before(const Route& a, const Route& b) {
-  if (is_prefix_pattern(a.pattern) != is_prefix_pattern(b.pattern)) {
-    return !is_prefix_pattern(a.pattern);
-  }
-  return is_prefix_pattern(a.pattern) && a.pattern.size() > b.pattern.size();
-}
-
 }  // namespace
 
 void Router::add(Route route) {
   assert(route.pattern.starts_with('/'));
-  const auto place = std::upper_bound(routes_.begin(), routes_.end(), route, comes_before);
-  routes_.insert(place, std::move(route));
+  if (!route.pattern.ends_with("/*")) {
+    literals_[route.pattern].push_back(std::move(route));
+    return;
+  }
+  const std::string path = route.pattern.substr(0, route.pattern.size() - 1);
+  const auto place = std::find_if(prefixes_.begin(), prefixes_.end(), [&](const Prefix& prefix) {
+    return prefix.path == path || prefix.path.size() < path.size();
+  });
+  if (place != prefixes_.end() && place->path == path) place->routes.push_back(std::move(route));
+  else prefixes_.insert(place, Prefix{path, {std::move(route)}});
 }
 
 Router::Match Router::match(Method method, std::string_view path) const {
+  if (const auto literal = literals_.find(path); literal != literals_.end()) {
+    return match_method(literal->second, method);
+  }
+  const auto prefix =
+      std::find_if(prefixes_.begin(), prefixes_.end(),
+                   [&](const Prefix& candidate) { return path.starts_with(candidate.path); });
+  if (prefix == prefixes_.end()) return {};
+  Match match = match_method(prefix->routes, method);
+  if (match.route) match.rest = path.substr(prefix->path.size());
+  return match;
+}
+
+Router::Match Router::match_method(const std::vector<Route>& routes, Method method) {
   Match match;
-  std::string_view pattern;  // the first that fits the path decides
-  for (const Route& route : routes_) {
-    if (!pattern.empty() ? route.pattern != pattern : !matches(route.pattern, path)) continue;
-    pattern = route.pattern;
-    if (accepts(route, method)) {
-      match.route = &route;
-      match.allowed.clear();
-      if (is_prefix_pattern(pattern)) match.rest = path.substr(prefix_of(pattern).size());
-      return match;
-    }
+  for (const Route& route : routes) {
+    if (!accepts(route, method)) continue;
+    match.route = &route;
+    return match;
+  }
+  for (const Route& route : routes) {
     match.allowed.push_back(route.method);
     if (answers_head(route)) match.allowed.push_back(Method::head);
   }
@@ -62,8 +61,15 @@ std::vector<Method> Router::methods() const {
   std::vector<Method> found;
   for (const Method method :
        {Method::get, Method::head, Method::post, Method::put, Method::delete_}) {
-    const auto takes = [&](const Route& route) { return accepts(route, method); };
-    if (std::any_of(routes_.begin(), routes_.end(), takes)) found.push_back(method);
+    const auto takes = [&](const auto& place) {
+      return match_method(place, method).route != nullptr;
+    };
+    if (std::any_of(literals_.begin(), literals_.end(),
+                    [&](const auto& literal) { return takes(literal.second); }) ||
+        std::any_of(prefixes_.begin(), prefixes_.end(),
+                    [&](const Prefix& prefix) { return takes(prefix.routes); })) {
+      found.push_back(method);
+    }
   }
   return found;
 }

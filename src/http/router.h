@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,7 +82,16 @@ class Router {
   std::vector<Method> methods() const;
 
  private:
-  std::vector<Route> routes_;  // prefixes behind literals, longest first
+  struct Prefix {
+    std::string path;  // the pattern without the star
+    std::vector<Route> routes;
+  };
+
+  // Among the routes of one pattern.
+  static Match match_method(const std::vector<Route>& routes, Method method);
+
+  std::map<std::string, std::vector<Route>, std::less<>> literals_;
+  std::vector<Prefix> prefixes_;  // the longest first
 };
 
 }  // namespace imgcached::http

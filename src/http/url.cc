@@ -45,6 +45,7 @@ enum class Plus { itself, space };
 
 // `offset` is where `text` stands in what the client sent, for the error.
 Result<std::string> decode(std::string_view text, Plus plus, std::size_t offset) {
+  if (text.find('%') == text.npos && plus == Plus::itself) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {

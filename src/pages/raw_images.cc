@@ -19,7 +19,14 @@ Result<std::string> key_of(const http::Request& request) {
   return std::string(*key);
 }
 
-std::string etag_of(std::string_view digest) { return '"' + std::string(digest) + '"'; }
+std::string etag_of(std::string_view digest) {
+  std::string etag;
+  etag.reserve(digest.size() + 2);
+  etag += '"';
+  etag += digest;
+  etag += '"';
+  return etag;
+}
 
 // The condition that a request makes on what it changes; null without one.
 // Valid as long as the headers.
@@ -34,7 +41,7 @@ images::Precondition precondition_of(const http::Headers& headers) {
 // The image, or the part of it that the headers ask for, or that it is known.
 http::Response answer(const images::Image& image, const http::MessageHead& request) {
   const http::Headers& headers = request.headers;
-  const std::string etag = etag_of(image.bytes.digest().hex());
+  std::string etag = etag_of(image.bytes.digest().hex());
   const std::size_t size = image.bytes.size();
   http::Response response;
 
@@ -67,7 +74,7 @@ http::Response answer(const images::Image& image, const http::MessageHead& reque
                                                 "/" + std::to_string(size));
     }
   }
-  response.headers.add("ETag", etag);
+  response.headers.add("ETag", std::move(etag));
   response.headers.add("Accept-Ranges", "bytes");
   response.headers.add("Cache-Control", "no-cache");
   response.headers.add("X-Cache", image.cached ? "hit" : "miss");
