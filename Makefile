@@ -49,8 +49,8 @@ PROGRAMS   := $(BUILD)/imgcached $(BUILD)/loadgen
 TESTS      := $(BUILD)/tests/unit $(BUILD)/tests/e2e
 FAULTS     := $(BUILD)/tests/libfaults.so
 
-.PHONY: all tests run start stop graphs bench bench-parts bench-loadgen soak test test-browser fuzz
-.PHONY: lint layers format clean help packages force
+.PHONY: all tests run start stop graphs bench bench-growth bench-parts bench-loadgen soak test
+.PHONY: test-browser fuzz lint layers format clean help packages force
 .DELETE_ON_ERROR:
 
 # --- Packages ------------------------------------------------------------------------------------
@@ -58,9 +58,9 @@ FAULTS     := $(BUILD)/tests/libfaults.so
 GOALS      := $(or $(MAKECMDGOALS),all)
 PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,$(GOALS)),run) \
               $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test graphs) \
-              $(if $(filter graphs,$(GOALS)),run graphs) $(if $(filter soak,$(GOALS)),run test) \
-              $(if $(filter bench bench-loadgen,$(GOALS)),run bench) \
-              $(if $(filter bench-parts,$(GOALS)),parts) \
+              $(if $(filter graphs bench-growth,$(GOALS)),run graphs) $(if $(filter soak,$(GOALS)),run test) \
+              $(if $(filter bench bench-growth bench-loadgen,$(GOALS)),run bench) \
+              $(if $(filter bench-parts bench-growth,$(GOALS)),parts) \
               $(if $(filter test-browser,$(GOALS)),run browser) \
               $(if $(filter fuzz,$(GOALS)),fuzz) \
               $(if $(filter lint format,$(GOALS)),lint)
@@ -146,6 +146,8 @@ graphs: all packages  ## measure every policy and ratio, draw the six graphs int
 	@tools/graphs $(BUILD)/imgcached $(BUILD)/loadgen $(BUILD)/results $(GRAPHS)
 bench: all $(BENCHES) packages  ## imgcached beside nginx, memcached, Redis and the disk
 	@tools/bench/run $(PROGRAMS) $(BENCHES) $(BUILD)
+bench-growth: all $(BENCHES) $(BUILD)/bench-parts packages  ## how cost grows: keys, entries, connections, sizes
+	@tools/bench/growth $(BUILD)/imgcached $(BUILD)/bench-client $(BUILD)/bench-parts $(BUILD)
 bench-parts: $(BUILD)/bench-parts packages  ## what the parts cost, each alone
 	@$(BUILD)/bench-parts
 bench-loadgen: all packages  ## the load generator beside wrk
