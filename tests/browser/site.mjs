@@ -1,18 +1,27 @@
-// What the browser tests stand on: the real program on a fresh store, and
-// Debian's Chromium.
+// What the browser tests stand on: the real program on a fresh store with a database
+// of its own, and Debian's Chromium.
+//
+//   const { site, browser } = useSite();      // at the top of a test file
+//   test('...', async () => {
+//     const page = await openPage(browser());
+//     await page.goto(`${site().url}/`);
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { deflateSync } from 'node:zlib';
+import { after, before } from 'node:test';
 import { chromium } from 'playwright-core';
 
 const root = resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../..');
 const program = process.env.IMGCACHED_PROGRAM ?? join(root, 'build/imgcached');
 
-// Starts the program with a database of its own; stop() ends both.
-export function startSite() {
+export const pagePaths = [
+  '/', '/image', '/upload_image', '/keys_list', '/cache_properties', '/cache_stats',
+];
+
+// Starts the program; `settings` are IMGCACHED_* variables. stop() ends all of it.
+export function startSite(settings = {}) {
   const state = mkdtempSync(join(tmpdir(), 'imgcached-browser-'));
   const run = (verb) =>
     spawnSync(join(root, 'tools/run'), [verb, program, state], {
@@ -21,14 +30,31 @@ export function startSite() {
         ...process.env,
         IMGCACHED_LISTEN: '127.0.0.1:0',
         IMGCACHED_CACHE_LISTEN: '127.0.0.1:0',
+        ...settings,
       },
     });
   const started = run('start');
   const ready = /ready backend=(\S+) cache=(\S+)/.exec(started.stdout);
   if (!ready) throw new Error(`the program did not start: ${started.stdout}${started.stderr}`);
+  const url = `http://${ready[1]}`;
   return {
-    url: `http://${ready[1]}`,
+    url,
     cacheUrl: `http://${ready[2]}`,
+    state,
+    // Stores an image past the pages.
+    async store(key, image) {
+      const response = await fetch(`${url}/images?key=${encodeURIComponent(key)}`, {
+        method: 'PUT', body: image,
+      });
+      if (!response.ok) throw new Error(`${key}: ${await response.text()}`);
+    },
+    async keys() {
+      return (await (await fetch(`${url}/api/list_keys`)).json()).keys;
+    },
+    // Empties the store, and so the cache.
+    async clear() {
+      await fetch(`${url}/api/delete_all`, { method: 'POST' });
+    },
     stop() {
       run('stop');
       rmSync(state, { recursive: true, force: true });
@@ -53,6 +79,21 @@ export function launchBrowser() {
   });
 }
 
+// One site and one browser for all tests of a file.
+export function useSite(settings) {
+  let site;
+  let browser;
+  before(async () => {
+    site = startSite(settings);
+    browser = await launchBrowser();
+  });
+  after(async () => {
+    await browser?.close();
+    site?.stop();
+  });
+  return { site: () => site, browser: () => browser };
+}
+
 // A page that remembers what went wrong in it: script errors, refused resources
 // and violations of the content security policy all come by the console.
 export async function openPage(browser, options = {}) {
@@ -60,41 +101,16 @@ export async function openPage(browser, options = {}) {
   const page = await context.newPage();
   page.problems = [];
   page.on('console', (message) => {
-    if (message.type() === 'error') page.problems.push(message.text());
+    if (['error', 'warning'].includes(message.type())) page.problems.push(message.text());
   });
   page.on('pageerror', (error) => page.problems.push(String(error)));
   return page;
 }
 
-// A PNG of one colour: real enough for a browser to show.
-export function png(width, height, [red, green, blue]) {
-  const chunk = (type, data) => {
-    const typed = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(data.length);
-    const check = Buffer.alloc(4);
-    check.writeUInt32BE(crc32(typed));
-    return Buffer.concat([length, typed, check]);
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2, 0, 0, 0], 8);
-  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(width * 3, Buffer.from([red, green, blue]))]);
-  const pixels = deflateSync(Buffer.concat(Array(height).fill(row)));
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    chunk('IDAT', pixels),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
-}
+export const textOf = (page) => page.locator('main').innerText();
 
-function crc32(bytes) {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; ++bit) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
-  }
-  return ~crc >>> 0;
-}
+// Runs the test twice, for a browser with and for one without JavaScript.
+export const bothWays = [
+  { javaScriptEnabled: true, way: 'with JavaScript' },
+  { javaScriptEnabled: false, way: 'without JavaScript' },
+];

@@ -1,0 +1,16 @@
+// Asks before a form does what can't be undone.
+//
+// A form with data-confirm="ID" leads to a page that asks; with this script the
+// <dialog> of that id asks in its place. A button inside of the dialog that belongs
+// to the form (form="...") goes ahead, any button with data-close does not.
+
+document.addEventListener("submit", (event) => {
+  const dialog = document.getElementById(event.target.dataset.confirm);
+  if (!dialog || dialog.contains(event.submitter)) return;
+  event.preventDefault();
+  dialog.showModal();
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+});
