@@ -19,8 +19,8 @@ namespace fs = std::filesystem;
 // the Makefile gives each a name of its own.
 // clang-format off
 #define FOR_EACH_TARGET(DO)                                                        \
-  DO(base64) DO(cache_calls) DO(conditional) DO(config) DO(image_type) DO(json)    \
-  DO(key) DO(multipart) DO(request) DO(response) DO(url)
+  DO(base64) DO(cache_calls) DO(conditional) DO(config) DO(image_dimensions)       \
+  DO(image_type) DO(json) DO(key) DO(multipart) DO(request) DO(response) DO(url)
 // clang-format on
 
 const fs::path sources = fs::path(IMGCACHED_SOURCE_DIRECTORY) / "tests/fuzz";
