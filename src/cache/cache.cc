@@ -57,6 +57,7 @@ Cache::Cache(Configuration configuration, Random random)
   // Lets the index shrink with the cache; 0.15 is the most the library allows.
   index_.min_load_factor(0.15f);
   stats_.capacity_bytes = configuration_.capacity_bytes;
+  stats_.replacement = configuration_.replacement;
 }
 
 Cache::~Cache() {
@@ -130,6 +131,7 @@ void Cache::configure(Configuration configuration) {
   const bool new_policy = configuration.replacement != configuration_.replacement;
   configuration_ = configuration;
   stats_.capacity_bytes = configuration.capacity_bytes;
+  stats_.replacement = configuration.replacement;
   if (new_policy) {
     policy_ = make_policy();
     for (Entry* entry : index_) policy_->insert(*entry);

@@ -45,12 +45,13 @@ struct Configuration {
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
-// In memcached's words. The first three are of this moment, the others count
+// In memcached's words. The first four are of this moment, the others count
 // since the cache was made; nothing sets those back.
 struct Stats {
   std::uint64_t curr_items = 0;
   std::uint64_t bytes = 0;  // the sum of all charges
   std::uint64_t capacity_bytes = 0;
+  Replacement replacement = Replacement::lru;
   std::uint64_t cmd_get = 0;  // get_hits + get_misses
   std::uint64_t get_hits = 0;
   std::uint64_t get_misses = 0;
@@ -131,6 +132,9 @@ class Cache {
   // them all. Walks the whole cache, about 0.1 s for a million entries: for a
   // person who looks, not for a request path. No use in the policy's eyes.
   std::vector<CachedKey> keys(std::string_view after, std::size_t limit) const;
+
+  // Whether the key is cached now. No use in the policy's eyes, and no request.
+  bool contains(std::string_view key) const { return index_.contains(key); }
 
   const Stats& stats() const { return stats_; }
 

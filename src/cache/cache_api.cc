@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/cache_calls.h"
+#include "cache/cache_client.h"
 #include "cache/key.h"
 #include "http/base64.h"
 #include "http/json.h"
@@ -20,6 +21,8 @@ using http::Request;
 using http::Response;
 
 constexpr std::uint64_t parameters_bytes_max = 64 * 1024;
+// The most keys that may be asked for, each of 255 bytes that JSON may double.
+constexpr std::uint64_t keys_call_bytes_max = CacheClient::keys_asked_max * 514 + 64;
 constexpr std::size_t keys_limit_default = 1'000;
 constexpr std::size_t keys_limit_max = 10'000;
 
@@ -105,6 +108,7 @@ void CacheApi::add_routes(http::Router& router) {
   }
   add(Method::get, "/stats", &CacheApi::stats, 0);
   add(Method::get, "/keys", &CacheApi::keys, 0);
+  add(Method::post, "/keys", &CacheApi::cached_of, keys_call_bytes_max, Effect::reading);
   add(Method::get, "/healthz", &CacheApi::healthz, 0);
   add(Method::get, "/readyz", &CacheApi::readyz, 0);
   add(Method::get, "/metrics", &CacheApi::metrics, 0);
@@ -218,7 +222,7 @@ Task<Response> CacheApi::stats(Request&) {
       .key("capacity_bytes")
       .integer(stats.capacity_bytes)
       .key("replacement")
-      .string(to_string(service_.configuration().replacement))
+      .string(to_string(stats.replacement))
       .key("curr_items")
       .integer(stats.curr_items)
       .key("bytes")
@@ -276,6 +280,19 @@ Task<Response> CacheApi::keys(Request& request) {
   json.end_array();
   if (page.size() > limit) json.key("next").string(page[limit - 1].key);
   json.end_object();
+  co_return http::make_response(200, json_type, std::move(text));
+}
+
+Task<Response> CacheApi::cached_of(Request& request) {
+  Result<std::string> body = co_await request.body->read_text();
+  if (!body) co_return refuse(body.error());
+  Result<std::vector<std::string>> asked = parse_keys_call(*body);
+  if (!asked) co_return refuse(asked.error());
+  std::string text;
+  http::JsonWriter json(text);
+  json.begin_object().key("keys").begin_array();
+  for (const std::string& key : service_.cached_of(std::move(*asked))) json.string(key);
+  json.end_array().end_object();
   co_return http::make_response(200, json_type, std::move(text));
 }
 

@@ -48,6 +48,7 @@ class CacheApi {
   Task<http::Response> invalidate(http::Request& request);
   Task<http::Response> stats(http::Request& request);
   Task<http::Response> keys(http::Request& request);
+  Task<http::Response> cached_of(http::Request& request);
   Task<http::Response> healthz(http::Request& request);
   Task<http::Response> readyz(http::Request& request);
   Task<http::Response> metrics(http::Request& request);

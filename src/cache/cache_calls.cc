@@ -1,5 +1,6 @@
 #include "cache/cache_calls.h"
 
+#include "cache/cache_client.h"
 #include "cache/key.h"
 #include "http/base64.h"
 #include "http/json.h"
@@ -35,6 +36,27 @@ Result<std::string> parse_key_call(std::string text) {
   Result<void> valid = validate_key(*key);
   if (!valid) return std::move(valid).error();
   return std::string(*key);
+}
+
+Result<std::vector<std::string>> parse_keys_call(std::string_view text) {
+  const Result<http::JsonDocument> document = http::JsonDocument::parse(text);
+  if (!document) return document.error();
+  const auto list = document->root().find("keys");
+  const auto elements = list ? list->elements() : std::nullopt;
+  if (!elements) return bad("the member \"keys\" is missing, a list of keys");
+  if (elements->size() > CacheClient::keys_asked_max) {
+    return Error{Errc::too_large, "ask for at most " + std::to_string(CacheClient::keys_asked_max) +
+                                      " keys at a time"};
+  }
+  std::vector<std::string> keys;
+  for (const http::JsonValue& element : *elements) {
+    const auto key = element.string();
+    if (!key) return bad("each of \"keys\" must be a string");
+    Result<void> valid = validate_key(*key);
+    if (!valid) return std::move(valid).error();
+    keys.emplace_back(*key);
+  }
+  return keys;
 }
 
 Result<PutCall> parse_put_call(std::string text, std::uint64_t value_bytes_max) {

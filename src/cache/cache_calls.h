@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,10 @@ namespace imgcached::cache {
 // Reads `{"key":"<key>"}`. Errors: invalid_argument, also when the key is no good;
 // too_large: more than http::JsonObject::members_max members.
 Result<std::string> parse_key_call(std::string text);
+
+// Reads `{"keys":["<key>", ...]}`. Errors: invalid_argument, also when one is no good;
+// too_large: more than CacheClient::keys_asked_max keys.
+Result<std::vector<std::string>> parse_keys_call(std::string_view text);
 
 // Keys and their images.
 using PutCall = std::vector<std::pair<std::string, Blob>>;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/blob.h"
 #include "base/result.h"
@@ -31,6 +32,10 @@ class CacheClient {
   // Has the service read the newest row of cache_properties. Error unavailable
   // also when the service can't read it; its old configuration stays.
   virtual Task<Result<void>> refresh_configuration() = 0;
+  // Which of some keys (keys_asked_max at most) are cached now, in their order. Asking
+  // is no request in the statistics and no use in the policy's eyes.
+  static constexpr std::size_t keys_asked_max = 1'000;
+  virtual Task<Result<std::vector<std::string>>> cached_of(std::vector<std::string> keys) = 0;
   // What the service counts, as of now.
   virtual Task<Result<Stats>> stats() = 0;
   // Whether the service answers at all.

@@ -66,6 +66,12 @@ std::vector<CachedKey> CacheService::keys(std::string_view after, std::size_t li
   return cache_.keys(after, limit);
 }
 
+std::vector<std::string> CacheService::cached_of(std::vector<std::string> keys) const {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(keys, [&](const std::string& key) { return !cache_.contains(key); });
+  return keys;
+}
+
 Task<void> CacheService::close() { return recorder_.close(); }
 
 Task<Result<void>> CacheService::refresh_configuration() {

@@ -51,6 +51,9 @@ class CacheService {
   Configuration configuration() const;
   Stats stats() const;
   std::vector<CachedKey> keys(std::string_view after, std::size_t limit) const;
+  // Those of `keys` that are cached now, in their order. The lock is held for all of
+  // them: a few thousand at most.
+  std::vector<std::string> cached_of(std::vector<std::string> keys) const;
 
   // As all that follows, on the service's loop. Error unavailable: the old
   // configuration stays.

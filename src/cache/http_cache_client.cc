@@ -86,6 +86,24 @@ bool is_sign_of_life(const http::ClientResponse& response) {
   return response.status == 200 && response.body.view() == "ok\n";
 }
 
+// The keys that an answer lists; nothing when it is no such list.
+std::optional<std::vector<std::string>> keys_of(const http::ClientResponse& response) {
+  const Result<http::JsonDocument> document = http::JsonDocument::parse(response.body.view());
+  if (response.status != 200 || !document) return std::nullopt;
+  const auto list = document->root().find("keys");
+  const auto elements = list ? list->elements() : std::nullopt;
+  if (!elements) return std::nullopt;
+  std::vector<std::string> keys;
+  for (const http::JsonValue& element : *elements) {
+    const auto key = element.string();
+    if (!key) return std::nullopt;
+    keys.emplace_back(*key);
+  }
+  return keys;
+}
+
+bool is_key_list(const http::ClientResponse& response) { return keys_of(response).has_value(); }
+
 bool is_statistics(const http::ClientResponse& response) {
   const Result<http::JsonDocument> document = http::JsonDocument::parse(response.body.view());
   return response.status == 200 && document && document->root().find("capacity_bytes");
@@ -188,6 +206,21 @@ Task<Result<void>> HttpCacheClient::ping() {
   return just_call(std::move(request), is_sign_of_life);
 }
 
+Task<Result<std::vector<std::string>>> HttpCacheClient::cached_of(std::vector<std::string> keys) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.target = "/keys";
+  std::string parameters;
+  http::JsonWriter writer(parameters);
+  writer.begin_object().key("keys").begin_array();
+  for (const std::string& key : keys) writer.string(key);
+  writer.end_array().end_object();
+  request.body = std::move(parameters);
+  Result<http::ClientResponse> response = co_await call(std::move(request), is_key_list);
+  if (!response) co_return std::move(response).error();
+  co_return *keys_of(*response);
+}
+
 Task<Result<Stats>> HttpCacheClient::stats() {
   http::ClientRequest request;
   request.target = "/stats";
@@ -200,6 +233,9 @@ Task<Result<Stats>> HttpCacheClient::stats() {
   };
   Stats stats;
   stats.capacity_bytes = number("capacity_bytes");
+  const auto name = document->root().find("replacement");
+  const auto replacement = parse_replacement(name ? name->string().value_or("") : "");
+  if (replacement) stats.replacement = *replacement;
   stats.curr_items = number("curr_items");
   stats.bytes = number("bytes");
   stats.cmd_get = number("cmd_get");

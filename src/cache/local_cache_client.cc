@@ -26,6 +26,10 @@ Task<Result<void>> LocalCacheClient::refresh_configuration() {
   co_return done;
 }
 
+Task<Result<std::vector<std::string>>> LocalCacheClient::cached_of(std::vector<std::string> keys) {
+  co_return service_.cached_of(std::move(keys));
+}
+
 Task<Result<Stats>> LocalCacheClient::stats() { co_return service_.stats(); }
 
 Task<Result<void>> LocalCacheClient::ping() {

@@ -23,6 +23,7 @@ class LocalCacheClient : public CacheClient {
   Task<Result<void>> invalidate(std::string key) override;
   Task<Result<void>> clear() override;
   Task<Result<void>> refresh_configuration() override;
+  Task<Result<std::vector<std::string>>> cached_of(std::vector<std::string> keys) override;
   Task<Result<Stats>> stats() override;
   Task<Result<void>> ping() override;
 

@@ -467,6 +467,18 @@ TEST_CASE("listing is no use: it changes neither the order of eviction nor the c
   CHECK(cache.stats().cmd_get == 0);
 }
 
+TEST_CASE("asking whether a key is cached is no use and no request either") {
+  Cache cache(room_for(2));
+  cache.put("a", unit_blob());
+  cache.put("b", unit_blob());
+  CHECK(cache.contains("a"));
+  CHECK_FALSE(cache.contains("c"));
+  cache.put("c", unit_blob());
+  CHECK_FALSE(cache.contains("a"));
+  CHECK(cache.contains("b"));
+  CHECK(cache.stats().cmd_get == 0);
+}
+
 // --- Against a model -----------------------------------------------------------------------------
 
 // What the cache should do, in the most obvious way: a list in order of use, and

@@ -318,6 +318,38 @@ DEPLOYED_TEST_CASE("cache: /keys pages through what is cached") {
   it.cache.post("/clear_cache");
 }
 
+DEPLOYED_TEST_CASE("cache: of some keys it says which are cached, without counting a request") {
+  Deployment& it = Where::deployment();
+  const std::string odd = "\"odd\" \\ \xf0\x9f\x90\xb1";
+  for (const std::string& key : {std::string("asked-1"), odd}) put(it, key, png(200, 9));
+  const auto gets = it.stat("cmd_get");
+  std::string body;
+  http::JsonWriter writer(body);
+  writer.begin_object().key("keys").begin_array();
+  for (const std::string& key : {odd, std::string("asked-2"), std::string("asked-1")})
+    writer.string(key);
+  writer.end_array().end_object();
+  const Reply reply = it.cache.post("/keys", json_content(body));
+  CHECK(reply.status == 200);
+  std::string expected;
+  http::JsonWriter(expected).begin_object().key("keys").begin_array().string(odd).string("asked-1");
+  CHECK(reply.body == expected + "]}");
+  CHECK(it.stat("cmd_get") == gets);
+  CHECK(it.cache.post("/keys", json_content(R"({"keys":[]})")).body == R"({"keys":[]})");
+
+  std::string many = R"({"keys":["a")";
+  for (int i = 0; i < 1000; ++i) many += R"(,"a")";
+  CHECK(it.cache.post("/keys", json_content(many + "]}")).status == 413);
+  for (const char* bad : {"", "{", "[]", "{}", R"({"keys":"a"})", R"({"keys":[1]})",
+                          R"({"keys":[""]})", R"({"keys":["a\u0000"]})"}) {
+    CAPTURE(bad);
+    const Reply refused = it.cache.post("/keys", json_content(bad));
+    CHECK(refused.status == 400);
+    CHECK_FALSE(refused.header("X-Reason").empty());
+  }
+  it.cache.post("/clear_cache");
+}
+
 DEPLOYED_TEST_CASE("cache: refresh takes the newest row, and keeps what it can when it can't") {
   Deployment it(Where::kind);
   CHECK(it.stat("capacity_bytes") == 100 * 1'048'576);  // the default, without a row

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "cache/cache_client.h"
 #include "cache/key.h"
 #include "http/base64.h"
 #include "http/json.h"
@@ -48,6 +49,15 @@ void check_put(std::string_view body) {
   require(!limited && limited.error().code == Errc::too_large, "an image has its limit");
 }
 
+void check_keys(std::string_view body) {
+  const Result<std::vector<std::string>> keys = cache::parse_keys_call(body);
+  if (!keys) return;
+  require(keys->size() <= cache::CacheClient::keys_asked_max, "a call asks for so many keys");
+  for (const std::string& key : *keys) {
+    require(cache::validate_key(key).ok(), "the keys of a call are good");
+  }
+}
+
 void check_key(std::string_view body) {
   const Result<std::string> key = cache::parse_key_call(std::string(body));
   if (!key) return;
@@ -77,6 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body = fuzz::text_of(data, size);
   fuzz::check_put(body);
   fuzz::check_key(body);
+  fuzz::check_keys(body);
   fuzz::check_pair(body);
   return 0;
 }

@@ -97,6 +97,9 @@ class SteppedCache : public cache::CacheClient {
     co_return Result<void>();
   }
   Task<Result<void>> refresh_configuration() override { return service_.refresh_configuration(); }
+  Task<Result<std::vector<std::string>>> cached_of(std::vector<std::string> keys) override {
+    co_return service_.cached_of(std::move(keys));
+  }
   Task<Result<cache::Stats>> stats() override { co_return service_.stats(); }
   Task<Result<void>> ping() override { co_return Result<void>(); }
 

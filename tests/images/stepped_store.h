@@ -247,6 +247,9 @@ class SteppedCache : public cache::CacheClient {
   Task<Result<void>> invalidate(std::string key) override;
   Task<Result<void>> clear() override { return client_.clear(); }  // no step: recover() only
   Task<Result<void>> refresh_configuration() override { return client_.refresh_configuration(); }
+  Task<Result<std::vector<std::string>>> cached_of(std::vector<std::string> keys) override {
+    return client_.cached_of(std::move(keys));
+  }
   Task<Result<cache::Stats>> stats() override { return client_.stats(); }
   Task<Result<void>> ping() override { return client_.ping(); }
 
