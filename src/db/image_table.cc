@@ -1,5 +1,6 @@
 #include "db/image_table.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "db/sql_time.h"
@@ -20,6 +21,17 @@ std::string successor(std::string prefix) {
 std::string reading(std::string sql, Read read) {
   if (read == Read::settled) sql += " LOCK IN SHARE MODE";
   return sql;
+}
+
+#define SQL_SUMMARY "`key`, content_type, byte_size, " SQL_UPDATED_AT_MS
+
+std::vector<ImageSummary> summaries_of(QueryResult result) {
+  std::vector<ImageSummary> images;
+  images.reserve(result.rows.size());
+  for (Row& row : result.rows) {
+    images.push_back({text_of(row[0]), text_of(row[1]), unsigned_of(row[2]), integer_of(row[3])});
+  }
+  return images;
 }
 
 }  // namespace
@@ -90,8 +102,7 @@ Task<Result<bool>> ImageTable::remove_if(std::string key, std::string location) 
 Task<Result<std::vector<ImageSummary>>> ImageTable::list(std::string prefix, std::string after,
                                                          std::uint64_t limit) {
   const std::string end = successor(prefix);
-  std::string sql = "SELECT `key`, content_type, byte_size, " SQL_UPDATED_AT_MS
-                    " FROM images WHERE `key` > ? AND `key` >= ?";
+  std::string sql = "SELECT " SQL_SUMMARY " FROM images WHERE `key` > ? AND `key` >= ?";
   std::vector<Value> parameters{std::move(after), std::move(prefix)};
   if (!end.empty()) {
     sql += " AND `key` < ?";
@@ -103,26 +114,57 @@ Task<Result<std::vector<ImageSummary>>> ImageTable::list(std::string prefix, std
       pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
   Result<QueryResult> result = co_await std::move(asking);
   if (!result) co_return std::move(result).error();
-  std::vector<ImageSummary> images;
-  images.reserve(result->rows.size());
-  for (Row& row : result->rows) {
-    images.push_back({text_of(row[0]), text_of(row[1]), unsigned_of(row[2]), integer_of(row[3])});
+  co_return summaries_of(std::move(*result));
+}
+
+Task<Result<std::vector<ImageSummary>>> ImageTable::list_before(std::string prefix,
+                                                                std::string before,
+                                                                std::uint64_t limit) {
+  const std::string end = successor(prefix);
+  std::string sql = "SELECT " SQL_SUMMARY " FROM images WHERE `key` >= ?";
+  std::vector<Value> parameters{std::move(prefix)};
+  for (const std::string& bound : {before, end}) {
+    if (bound.empty()) continue;
+    sql += " AND `key` < ?";
+    parameters.emplace_back(bound);
   }
+  sql += " ORDER BY `key` DESC LIMIT ?";
+  parameters.emplace_back(limit);
+  Task<Result<QueryResult>> asking =
+      pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
+  Result<QueryResult> result = co_await std::move(asking);
+  if (!result) co_return std::move(result).error();
+  std::vector<ImageSummary> images = summaries_of(std::move(*result));
+  std::reverse(images.begin(), images.end());
   co_return images;
+}
+
+Task<Result<std::vector<ImageSummary>>> ImageTable::recent(std::uint64_t limit) {
+  // Both descending, as the index can be read backwards. MariaDB takes it by itself
+  // for large tables only, and reads and sorts the whole of one of some thousand rows.
+  std::vector<Value> parameters{limit};
+  Task<Result<QueryResult>> asking = pool_.execute("SELECT " SQL_SUMMARY
+                                                   " FROM images FORCE INDEX (updated_at)"
+                                                   " ORDER BY updated_at DESC, `key` DESC LIMIT ?",
+                                                   std::move(parameters), Kind::repeatable);
+  Result<QueryResult> result = co_await std::move(asking);
+  if (!result) co_return std::move(result).error();
+  co_return summaries_of(std::move(*result));
 }
 
 Task<Result<std::vector<ImageLocation>>> ImageTable::locations(std::string after,
                                                                std::uint64_t limit, Read read) {
   std::vector<Value> parameters{std::move(after), limit};
-  std::string sql =
-      reading("SELECT `key`, location FROM images WHERE `key` > ? ORDER BY `key` LIMIT ?", read);
+  std::string sql = reading(
+      "SELECT `key`, location, byte_size FROM images WHERE `key` > ? ORDER BY `key` LIMIT ?", read);
   Task<Result<QueryResult>> asking =
       pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
   Result<QueryResult> result = co_await std::move(asking);
   if (!result) co_return std::move(result).error();
   std::vector<ImageLocation> images;
   images.reserve(result->rows.size());
-  for (Row& row : result->rows) images.push_back({text_of(row[0]), text_of(row[1])});
+  for (Row& row : result->rows)
+    images.push_back({text_of(row[0]), text_of(row[1]), unsigned_of(row[2])});
   co_return images;
 }
 

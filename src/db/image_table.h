@@ -42,6 +42,7 @@ struct ImageSummary {
 struct ImageLocation {
   std::string key;
   std::string location;
+  std::uint64_t byte_size = 0;  // of what locations() returns
 };
 
 enum class Read {
@@ -70,6 +71,12 @@ class ImageTable {
   // `after`, in the order of the keys' bytes.
   Task<Result<std::vector<ImageSummary>>> list(std::string prefix, std::string after,
                                                std::uint64_t limit);
+  // Of those whose key begins with `prefix` and is less than `before` (empty: of all)
+  // the last `limit`, in the same order.
+  Task<Result<std::vector<ImageSummary>>> list_before(std::string prefix, std::string before,
+                                                      std::uint64_t limit);
+  // The `limit` images that were uploaded last, the newest first.
+  Task<Result<std::vector<ImageSummary>>> recent(std::uint64_t limit);
   // As list() of all keys: for walks over the whole table.
   Task<Result<std::vector<ImageLocation>>> locations(std::string after, std::uint64_t limit,
                                                      Read read = Read::committed);

@@ -14,9 +14,18 @@ namespace {
 constexpr std::uint64_t step_timeout_ms = 600'000;
 constexpr std::uint64_t lock_timeout_s = 60;
 
+struct Statement {
+  Statement(const char* text) : sql(text) {}
+  Statement(const char* text, const char* question) : sql(text), is_done(question) {}
+
+  std::string sql;
+  // Returns a row when it has been carried out: of what can't be said twice.
+  std::string is_done;
+};
+
 // Never change a step that has been released: add one.
-const std::vector<std::vector<std::string>>& steps() {
-  static const std::vector<std::vector<std::string>> all = {
+const std::vector<std::vector<Statement>>& steps() {
+  static const std::vector<std::vector<Statement>> all = {
       // 1: all the tables
       {
           // Keys are bytes, so that `Cat`, `cat` and `cat ` are three of them.
@@ -58,6 +67,12 @@ const std::vector<std::vector<std::string>>& steps() {
           " id TINYINT UNSIGNED NOT NULL PRIMARY KEY,"
           " identity CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL"
           ") ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4",
+      },
+      // 3: which images were uploaded last
+      {
+          {"ALTER TABLE images ADD KEY updated_at (updated_at)",
+           "SELECT 1 FROM information_schema.statistics WHERE table_schema = DATABASE()"
+           " AND table_name = 'images' AND index_name = 'updated_at'"},
       },
   };
   return all;
@@ -110,8 +125,14 @@ Task<Result<void>> take_steps(Connection& connection) {
   }
 
   for (std::uint64_t next = version + 1; next <= steps().size(); ++next) {
-    for (const std::string& statement : steps()[next - 1]) {
-      Task<Result<QueryResult>> changing = run(connection, statement);
+    for (const Statement& statement : steps()[next - 1]) {
+      if (!statement.is_done.empty()) {
+        Task<Result<QueryResult>> looking = run(connection, statement.is_done);
+        Result<QueryResult> found = co_await std::move(looking);
+        if (!found) co_return std::move(found).error();
+        if (!found->rows.empty()) continue;
+      }
+      Task<Result<QueryResult>> changing = run(connection, statement.sql);
       Result<QueryResult> changed = co_await std::move(changing);
       if (!changed) co_return std::move(changed).error();
     }

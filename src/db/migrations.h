@@ -4,7 +4,7 @@
 // The table schema_migrations says which steps have been done. A step is done
 // once, under a lock that the server keeps (GET_LOCK), so that any number of
 // processes may start together; a crash in the middle of one is harmless,
-// because every statement of a step may be repeated.
+// because every statement of a step may be repeated, or is not where it has been done.
 #pragma once
 
 #include "base/result.h"

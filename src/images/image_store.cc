@@ -46,7 +46,12 @@ struct ImageStore::Flight {
 
 ImageStore::ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table,
                        cache::CacheClient& cache, SettlingTimes times)
-    : blobs_(blobs), table_(table), cache_(cache), times_(times), retry_(loop) {}
+    : blobs_(blobs),
+      table_(table),
+      cache_(cache),
+      times_(times),
+      retry_(loop),
+      count_retry_(loop) {}
 
 ImageStore::~ImageStore() { assert(flights_.empty()); }
 
@@ -145,9 +150,42 @@ Task<Result<Listing>> ImageStore::list(std::string prefix, std::string after, st
   co_return listing;
 }
 
-Task<Result<std::uint64_t>> ImageStore::count() { return table_.count(); }
+Task<Result<Listing>> ImageStore::list_before(std::string prefix, std::string before,
+                                              std::size_t limit) {
+  Result<std::vector<db::ImageSummary>> rows =
+      co_await table_.list_before(std::move(prefix), std::move(before), limit + 1);
+  if (!rows) co_return std::move(rows).error();
+  Listing listing{std::move(*rows), false};
+  if (listing.images.size() > limit) {
+    listing.images.erase(listing.images.begin());
+    listing.more = true;
+  }
+  co_return listing;
+}
+
+Task<Result<std::vector<db::ImageSummary>>> ImageStore::recent(std::size_t limit) {
+  return table_.recent(limit);
+}
+
+Task<Result<std::optional<db::ImageRow>>> ImageStore::describe(std::string key) {
+  return table_.find(std::move(key));
+}
 
 // --- Writing ------------------------------------------------------------------------------------
+
+class ImageStore::Writing {
+ public:
+  explicit Writing(ImageStore& store) : store_(store) {
+    ++store_.writes_under_way_;
+    ++store_.writes_begun_;
+  }
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+  ~Writing() { --store_.writes_under_way_; }
+
+ private:
+  ImageStore& store_;
+};
 
 Task<Result<void>> ImageStore::check(std::string key, Precondition precondition) {
   Result<std::optional<db::ImageRow>> present = co_await table_.find(std::move(key));
@@ -176,6 +214,7 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload,
   row.byte_size = file->byte_size;
   row.etag = file->digest.hex();
   row.created_at_ms = row.updated_at_ms = unix_ms();
+  const Writing writing(*this);
   Commit committed = co_await commit(row, std::move(precondition));
 
   if (committed.outcome == Outcome::failed) {
@@ -188,6 +227,9 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload,
     co_return std::move(*committed.error);
   }
   ++stats_.uploads;
+  if (committed.outcome == Outcome::created) ++totals_.images;
+  totals_.bytes += file->byte_size;
+  subtract(0, committed.former_bytes);
   co_await forget_cached(key);
   if (committed.outcome == Outcome::replaced) { co_await remove_file(committed.former_location); }
   co_return Stored{committed.outcome == Outcome::created, file->content_type, file->byte_size,
@@ -199,10 +241,11 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload,
 Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row, Precondition precondition) {
   for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
     Result<std::optional<db::ImageRow>> present = co_await table_.find(row.key);
-    if (!present) co_return Commit{Outcome::failed, {}, std::move(present).error()};
+    if (!present) co_return Commit{Outcome::failed, {}, 0, std::move(present).error()};
     Result<void> allowed = judge(precondition, *present);
-    if (!allowed) co_return Commit{Outcome::failed, {}, std::move(allowed).error()};
+    if (!allowed) co_return Commit{Outcome::failed, {}, 0, std::move(allowed).error()};
     const std::string former = *present ? (**present).location : std::string();
+    const std::uint64_t former_bytes = *present ? (**present).byte_size : 0;
     const Outcome outcome = *present ? Outcome::replaced : Outcome::created;
     Result<bool> changed = false;
     if (*present) {
@@ -212,18 +255,19 @@ Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row, Precondition preco
     }
     if (!changed) {
       const bool uncertain = changed.error().code == Errc::uncertain;
-      co_return Commit{uncertain ? Outcome::uncertain : Outcome::failed, former,
+      co_return Commit{uncertain ? Outcome::uncertain : Outcome::failed, former, former_bytes,
                        std::move(changed).error()};
     }
-    if (*changed) co_return Commit{outcome, former, {}};
+    if (*changed) co_return Commit{outcome, former, former_bytes, {}};
   }
-  co_return Commit{Outcome::failed, {}, too_contended()};
+  co_return Commit{Outcome::failed, {}, 0, too_contended()};
 }
 
 Task<Result<void>> ImageStore::remove(std::string key, Precondition precondition) {
   Result<void> valid = cache::validate_key(key);
   if (!valid) co_return valid;
   if (unsettled_.size() >= unsettled_max) co_return too_many_unsettled();
+  const Writing writing(*this);
   for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
     Result<std::optional<db::ImageRow>> row = co_await table_.find(key);
     if (!row) co_return std::move(row).error();
@@ -244,6 +288,7 @@ Task<Result<void>> ImageStore::remove(std::string key, Precondition precondition
       }
       co_return std::move(removed).error();
     }
+    subtract(1, (**row).byte_size);
     co_await forget_cached(key);
     co_await remove_file(location);
     ++stats_.removals;
@@ -254,6 +299,7 @@ Task<Result<void>> ImageStore::remove(std::string key, Precondition precondition
 
 Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
   if (unsettled_.size() >= unsettled_max) co_return too_many_unsettled();
+  const Writing writing(*this);
   Result<void> result;
   bool is_changed = false;
   std::string after;
@@ -276,8 +322,17 @@ Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
       break;
     }
     std::vector<std::string> locations;
-    for (db::ImageLocation& image : *batch) locations.push_back(std::move(image.location));
+    std::uint64_t bytes = 0;
+    for (db::ImageLocation& image : *batch) {
+      locations.push_back(std::move(image.location));
+      bytes += image.byte_size;
+    }
     stats_.removals += *removed;
+    if (*removed == locations.size()) {
+      subtract(*removed, bytes);
+    } else {
+      start_counting();  // some were replaced meanwhile, and there is no telling which
+    }
     // No row names these any more: those that we did not remove were replaced.
     co_await remove_files(std::move(locations));
     if (!goes_on()) result = Error{Errc::closed, "the removal of all images was broken off"};
@@ -350,6 +405,7 @@ void ImageStore::keep_unsettled(std::string key, std::string former_location,
   unsettled_.push_back(
       {++next_unsettled_, std::move(key), std::move(former_location), std::move(location), {}});
   start_settling();
+  start_counting();
 }
 
 void ImageStore::start_settling() {
@@ -433,6 +489,56 @@ Task<void> ImageStore::deliver_invalidations() {
   }
 }
 
+// --- Counting anew ------------------------------------------------------------------------------
+
+// More than there was: somebody has been at the table.
+void ImageStore::subtract(std::uint64_t images, std::uint64_t bytes) {
+  if (images > totals_.images || bytes > totals_.bytes) start_counting();
+  totals_.images -= std::min(images, totals_.images);
+  totals_.bytes -= std::min(bytes, totals_.bytes);
+}
+
+void ImageStore::start_counting() {
+  if (counting_ || closing_) return;
+  counting_ = true;
+  gate_.spawn(count_in_background());
+}
+
+Task<void> ImageStore::count_in_background() {
+  while (counting_) {
+    co_await count_retry_.wait(times_.retry_interval_ms);
+    if (closing_) co_return;
+    co_await count();
+  }
+}
+
+// What is written during the walk would be counted or not, depending on where the
+// walk is. So such a walk is broken off, and there is another one later.
+Task<void> ImageStore::count() {
+  const std::uint64_t begun = writes_begun_;
+  const auto is_disturbed = [&] {
+    return closing_ || !unsettled_.empty() || writes_under_way_ > 0 || writes_begun_ != begun;
+  };
+  Totals counted;
+  std::string after;
+  bool more = true;
+  while (more) {
+    if (is_disturbed()) co_return;
+    Result<std::vector<db::ImageLocation>> page = co_await table_.locations(after, walk_page_rows);
+    if (!page) co_return;
+    for (const db::ImageLocation& image : *page) counted.bytes += image.byte_size;
+    counted.images += page->size();
+    more = page->size() == walk_page_rows;
+    if (more) after = page->back().key;
+  }
+  if (is_disturbed()) co_return;
+  log::info("images_counted images={} bytes={}", counted.images, counted.bytes);
+  totals_ = counted;
+  counting_ = false;
+}
+
+// --- Starting and ending ------------------------------------------------------------------------
+
 Task<Result<void>> ImageStore::recover(bool cache_is_older) {
   if (cache_is_older) co_await forget_all_cached();
   Result<std::vector<std::string>> files = co_await blobs_.locations();
@@ -440,6 +546,7 @@ Task<Result<void>> ImageStore::recover(bool cache_is_older) {
   std::unordered_set<std::string> orphans(files->begin(), files->end());
   const std::size_t file_count = orphans.size();
   std::size_t dangling = 0;
+  Totals counted;
   std::string after;
   int failures = 0;
   while (true) {
@@ -453,12 +560,15 @@ Task<Result<void>> ImageStore::recover(bool cache_is_older) {
     }
     if (page->empty()) break;
     after = page->back().key;
+    counted.images += page->size();
     for (const db::ImageLocation& image : *page) {
+      counted.bytes += image.byte_size;
       if (orphans.erase(image.location) == 1) continue;
       ++dangling;
       log::error("image_file_missing key=\"{}\" location={}", image.key, image.location);
     }
   }
+  totals_ = counted;
   const std::size_t orphan_count = orphans.size();
   std::vector<std::string> locations(orphans.begin(), orphans.end());
   co_await remove_files(std::move(locations));
@@ -470,6 +580,7 @@ Task<Result<void>> ImageStore::recover(bool cache_is_older) {
 Task<void> ImageStore::close() {
   closing_ = true;
   retry_.close();
+  count_retry_.close();
   co_await gate_.drained();
 }
 

@@ -31,6 +31,10 @@
 //    stalled server goes on: so the files stay until the row can never again
 //    become, or cease to be, theirs, see settle_rows().
 //
+// How many images there are and how many bytes they have is kept, since counting a
+// million rows takes longer than a page may: counted at start (recover), adjusted
+// by each write, and counted anew when a write's outcome was unknown.
+//
 // One ImageStore owns an image directory; it belongs to one loop.
 #pragma once
 
@@ -70,6 +74,11 @@ struct Stored {
   std::string_view content_type;
   std::uint64_t byte_size = 0;
   Digest digest;
+};
+
+struct Totals {
+  std::uint64_t images = 0;
+  std::uint64_t bytes = 0;
 };
 
 struct Listing {
@@ -136,7 +145,15 @@ class ImageStore {
 
   // The keys that start with `prefix` and come after `after`.
   Task<Result<Listing>> list(std::string prefix, std::string after, std::size_t limit);
-  Task<Result<std::uint64_t>> count();
+  // Those that start with `prefix` and come before `before` (empty: all of them): the
+  // last `limit`, in order. `more` is about what is in front of them.
+  Task<Result<Listing>> list_before(std::string prefix, std::string before, std::size_t limit);
+  // The `limit` images that were uploaded last, the newest first.
+  Task<Result<std::vector<db::ImageSummary>>> recent(std::size_t limit);
+  // What the key's row says; nothing when there is none.
+  Task<Result<std::optional<db::ImageRow>>> describe(std::string key);
+  // Of all images. What is not known to have happened is not in it yet.
+  Totals totals() const { return totals_; }
 
   // Where an upload's bytes go until it is put; see BlobWriter.
   BlobWriter begin_upload() { return blobs_.begin(); }
@@ -165,8 +182,11 @@ class ImageStore {
   struct Commit {
     Outcome outcome;
     std::string former_location;  // of what was, or would be, replaced
+    std::uint64_t former_bytes;   // its size
     std::optional<Error> error;   // failed and uncertain
   };
+  // Counts a write as under way as long as it lives.
+  class Writing;
   // A write of uncertain outcome, which changes the row's location from the
   // former one to the new one. Empty: there is no row.
   struct Unsettled {
@@ -192,6 +212,10 @@ class ImageStore {
   Task<void> settle_rows();
   bool is_unsettled(const std::string& key) const;
   Task<void> deliver_invalidations();
+  void subtract(std::uint64_t images, std::uint64_t bytes);
+  void start_counting();
+  Task<void> count_in_background();
+  Task<void> count();
 
   BlobStore& blobs_;
   db::ImageTable& table_;
@@ -208,7 +232,12 @@ class ImageStore {
   std::uint64_t next_unsettled_ = 0;
   bool settling_ = false;
   bool closing_ = false;
+  Totals totals_;
+  bool counting_ = false;  // totals_ may be wrong, and is being seen to
+  std::size_t writes_under_way_ = 0;
+  std::uint64_t writes_begun_ = 0;
   net::Timer retry_;
+  net::Timer count_retry_;
   Gate gate_;
 };
 

@@ -36,6 +36,33 @@ std::string utc_time(std::int64_t unix_ms) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+std::string machine_time(std::int64_t unix_ms) {
+  std::string text = utc_time(unix_ms) + 'Z';
+  text[text.find(' ')] = 'T';
+  return text;
+}
+
+std::string ago_in_words(std::int64_t unix_ms, std::int64_t now_ms) {
+  const std::int64_t seconds = (now_ms - unix_ms) / 1000;
+  struct Unit {
+    std::int64_t seconds;
+    const char* name;
+  };
+  for (const Unit& unit :
+       {Unit{365 * 86'400, "year"}, Unit{86'400, "day"}, Unit{3600, "hour"}, Unit{60, "minute"}}) {
+    const std::int64_t count = seconds / unit.seconds;
+    if (count > 0) return fmt::format("{} {}{} ago", count, unit.name, count == 1 ? "" : "s");
+  }
+  return "just now";
+}
+
+std::string duration_in_words(std::uint64_t nanoseconds) {
+  const double ms = static_cast<double>(nanoseconds) / 1e6;
+  if (ms >= 999.95) return fmt::format("{:.2f} s", ms / 1000);
+  if (ms >= 9.995) return fmt::format("{:.1f} ms", ms);
+  return fmt::format("{:.2f} ms", ms);
+}
+
 std::string percent(double fraction) { return fmt::format("{:.1f} %", fraction * 100); }
 
 std::string sentence(std::string message) {

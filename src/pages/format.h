@@ -15,6 +15,16 @@ std::string grouped(std::uint64_t number);
 // `2026-01-31 09:05:07`, in UTC.
 std::string utc_time(std::int64_t unix_ms);
 
+// The same as HTML wants it in <time datetime>: `2026-01-31T09:05:07Z`.
+std::string machine_time(std::int64_t unix_ms);
+
+// How long ago that was: `just now`, `5 minutes ago`, `1 day ago`. What lies ahead, on
+// another clock, is just now.
+std::string ago_in_words(std::int64_t unix_ms, std::int64_t now_ms);
+
+// `0.08 ms`, `12.5 ms`, `1.25 s`.
+std::string duration_in_words(std::uint64_t nanoseconds);
+
 // A fraction of 1 as `12.5 %`.
 std::string percent(double fraction);
 

@@ -30,7 +30,7 @@ TEST_CASE("the schema is created, and doing it again keeps what is there") {
       settings.name);
   REQUIRE(migrate_once(settings).ok());
   CHECK(server.query("SELECT COUNT(*) FROM images", settings.name)[0][0] == "1");
-  CHECK(server.query("SELECT COUNT(*) FROM schema_migrations", settings.name)[0][0] == "2");
+  CHECK(server.query("SELECT COUNT(*) FROM schema_migrations", settings.name)[0][0] == "3");
 }
 
 TEST_CASE("a step that a crash cut off is completed") {

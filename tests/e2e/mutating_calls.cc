@@ -25,6 +25,7 @@ std::vector<Call> mutating_calls(const std::string& image) {
           {"DELETE", "/images/safe"},
           {"POST", "/upload_image", form},
           {"POST", "/delete_image", urlencoded({{"key", "safe"}})},
+          {"POST", "/delete_images", urlencoded({{"key", "safe"}, {"confirmed", "1"}})},
           {"POST", "/cache_properties", urlencoded({{"max_capacity", "7"}})},
           {"POST", "/cache_properties", urlencoded({{"clear_cache", "1"}})}};
 }

@@ -38,6 +38,16 @@ std::vector<std::string> links(const Reply& page, std::string_view part) {
   return found;
 }
 
+// Where the page says that its `next` or `prev` one is; empty when it does not.
+std::string related(const Reply& page, std::string_view relation) {
+  const std::string tag = "rel=\"" + std::string(relation) + "\" href=\"";
+  const std::size_t at = page.body.find(tag);
+  if (at == std::string::npos) return {};
+  Reply rest = page;
+  rest.body.erase(0, at + tag.size() - std::string_view("href=\"").size());
+  return links(rest, "").front();
+}
+
 DEPLOYED_TEST_CASE("pages: all six are there, linked to each other, by GET and HEAD") {
   Deployment& it = Where::deployment();
   for (const char* path : all_pages) {
@@ -230,12 +240,18 @@ DEPLOYED_TEST_CASE("pages: an image is deleted by its page's form") {
   const Reply page = it.backend.get("/image?key_value=page%20delete");
   CHECK(page.body_has("action=\"/delete_image\""));
   CHECK(page.body_has("name=\"key\" value=\"page delete\""));
+  const Reply asked = it.backend.get("/delete_image?key=page%20delete");
+  check_html(asked);
+  CHECK(asked.body_has("method=\"post\" action=\"/delete_image\""));
+  CHECK(asked.body_has("name=\"key\" value=\"page delete\""));
+  CHECK(it.keys("page delete").size() == 1);
   const Reply deleted = it.backend.post("/delete_image", urlencoded({{"key", "page delete"}}));
   check_html(deleted);
   CHECK(deleted.body_has("page delete"));
   CHECK(it.keys("page delete").empty());
   check_html(it.backend.post("/delete_image", urlencoded({{"key", "page delete"}})), 404);
-  check_html(it.backend.get("/delete_image"), 405);
+  check_html(it.backend.get("/delete_image?key=page%20delete"), 404);
+  check_html(it.backend.get("/delete_image"), 400);
 }
 
 DEPLOYED_TEST_CASE("pages: the keys page is paged and links each key to its image, each once") {
@@ -263,20 +279,32 @@ DEPLOYED_TEST_CASE("pages: the keys page is paged and links each key to its imag
       CHECK(std::is_sorted(keys.begin(), keys.end()));
       seen.insert(keys.begin(), keys.end());
       ++pages;
-      const std::vector<std::string> next = links(page, "after=");
-      CHECK(next.size() <= 1);
-      url = next.empty() ? "" : next.front();
+      url = related(page, "next");
     }
     CHECK(pages == 3);
     CHECK(seen == expected);
   }
+  std::string url_of_page;
   // A limit is kept from page to page.
   const Reply short_page = it.backend.get("/keys_list?limit=100");
   CHECK(links(short_page, "/image?").size() == 100);
-  const std::vector<std::string> rest = links(short_page, "after=");
-  REQUIRE(rest.size() == 1);
-  CHECK(rest.front().find("limit=100") != std::string::npos);
-  CHECK(links(it.backend.get(rest.front()), "/image?").size() == 21);
+  const std::string rest = related(short_page, "next");
+  CHECK(rest.find("limit=100") != std::string::npos);
+  const Reply last_page = it.backend.get(rest);
+  CHECK(links(last_page, "/image?").size() == 21);
+  CHECK(related(last_page, "next").empty());
+  // And back: by the previous page, or from the end.
+  CHECK(links(it.backend.get(related(last_page, "prev")), "/image?") ==
+        links(short_page, "/image?"));
+  std::vector<std::string> backwards;
+  url_of_page = "/keys_list?last=1";
+  while (!url_of_page.empty()) {
+    const Reply page = it.backend.get(url_of_page);
+    const std::vector<std::string> keys = links(page, "/image?");
+    backwards.insert(backwards.begin(), keys.begin(), keys.end());
+    url_of_page = related(page, "prev");
+  }
+  CHECK(backwards == std::vector<std::string>(expected.begin(), expected.end()));
   check_html(it.backend.get("/keys_list?limit=0"), 400);
   const Reply image = it.backend.get(*expected.begin());
   CHECK(image.status == 200);
@@ -284,6 +312,129 @@ DEPLOYED_TEST_CASE("pages: the keys page is paged and links each key to its imag
   CHECK(links(it.backend.get("/keys_list?prefix=paged%20%26%20key/1007"), "/image?").size() == 1);
   CHECK(
       links(it.backend.post("/keys_list", urlencoded({{"prefix", "nothing"}})), "/image?").empty());
+  it.backend.post("/api/delete_all");
+}
+
+DEPLOYED_TEST_CASE("pages: the image page tells dimensions, time, when it was stored, and links") {
+  Deployment& it = Where::deployment();
+  const std::string key = "it's a/key";
+  it.upload(key, png(300, 1));
+  http::Headers headers;
+  headers.add("Host", "images.example:8080");
+  const Reply page =
+      it.backend.request("GET", "/image?key_value=" + http::percent_encode(key), headers);
+  check_html(page);
+  CHECK(page.body_has("8 × 8 pixels"));
+  CHECK(page.body_has("</span> in "));
+  CHECK(page.body_has(">just now</time>"));
+  CHECK_FALSE(page.body_has("First stored"));
+  CHECK(page.body_has("value=\"http://images.example:8080/image?key_value=it%27s%20a%2Fkey\""));
+  CHECK(page.body_has("value=\"http://images.example:8080/images/it%27s%20a/key\""));
+  CHECK(page.body_has("value=\"curl -o image.png 'http://images.example:8080/images/"));
+  it.query("UPDATE images SET created_at = '2001-02-03 04:05:06' WHERE `key` = 'it''s a/key'");
+  CHECK(it.backend.get("/image?key=it%27s%20a%2Fkey").body_has("2001-02-03 04:05:06"));
+  it.backend.post("/api/delete_all");
+}
+
+DEPLOYED_TEST_CASE("pages: the home page tells what is stored, and what came last") {
+  Deployment& it = Where::deployment();
+  it.backend.post("/api/delete_all");
+  const Reply empty = it.backend.get("/");
+  check_html(empty);
+  CHECK(empty.body_has("<dt>Images stored</dt><dd>0</dd>"));
+  CHECK(empty.body_has("Upload the first image"));
+  for (int i = 0; i < 10; ++i) it.upload("home " + std::to_string(i), png(1024, 1));
+  it.upload("home 4", png(2048, 1));
+  // Two uploads may have the same millisecond.
+  it.query("UPDATE images SET updated_at = updated_at - INTERVAL 1 HOUR WHERE `key` <> 'home 4'");
+  const Reply page = it.backend.get("/");
+  check_html(page);
+  CHECK(page.body_has("<dt>Images stored</dt><dd>10</dd>"));
+  CHECK(page.body_has("<dt>On disk</dt><dd>11.0 KB</dd>"));
+  CHECK(page.body_has("Least Recently Used"));
+  const std::vector<std::string> recent = links(page, "/image?");
+  REQUIRE(recent.size() == 8);
+  CHECK(recent.front() == "/image?key_value=home%204");
+  CHECK(std::find(recent.begin(), recent.end(), "/image?key_value=home%200") == recent.end());
+  it.backend.post("/api/delete_all");
+}
+
+DEPLOYED_TEST_CASE("pages: the keys page marks what is cached, and a look at it changes nothing") {
+  Deployment& it = Where::deployment();
+  it.backend.post("/api/delete_all");
+  for (const char* key : {"marked", "plain"}) it.upload(key, png(300, 1));
+  it.read("marked");
+  const auto gets = it.stat("cmd_get");
+  for (int i = 0; i < 2; ++i) {
+    const Reply page = it.backend.get("/keys_list");
+    check_html(page);
+    const std::size_t mark = page.body.find(">cached<");
+    REQUIRE(mark != std::string::npos);
+    CHECK(mark > page.body.find(">marked<"));
+    CHECK(mark < page.body.find(">plain<"));
+    CHECK(page.body.find(">cached<", mark + 1) == std::string::npos);
+    CHECK(page.body_has("2 images, 600 B"));
+  }
+  CHECK(it.stat("cmd_get") == gets);
+  it.backend.post("/api/delete_all");
+}
+
+DEPLOYED_TEST_CASE("pages: a gallery shows pictures of fixed size, of what browsers can show") {
+  Deployment& it = Where::deployment();
+  it.backend.post("/api/delete_all");
+  for (const Sample& sample : samples()) it.upload(std::string(sample.content_type), sample.bytes);
+  const Reply page = it.backend.get("/keys_list?view=gallery");
+  check_html(page);
+  for (const Sample& sample : samples()) {
+    CAPTURE(sample.content_type);
+    const std::string picture = "<img src=\"/images/" + std::string(sample.content_type) +
+                                "\" alt=\"\" loading=\"lazy\" decoding=\"async\" width=";
+    CHECK(page.body_has(picture) == (sample.content_type != "image/tiff"));
+  }
+  for (int i = 0; i < 8; ++i) it.upload("more " + std::to_string(i), png(200, 1));
+  const Reply full = it.backend.get("/keys_list?view=gallery&prefix=more");
+  CHECK(links(full, "view=gallery").size() == 1);  // to itself: no more pages
+  it.upload("more of it", png(200, 1));
+  const std::string next = related(it.backend.get("/keys_list?view=gallery&prefix=more"), "next");
+  CHECK(next.find("view=gallery&prefix=more") != std::string::npos);
+  it.backend.post("/api/delete_all");
+}
+
+DEPLOYED_TEST_CASE("pages: several images are deleted by one form, after it has asked") {
+  Deployment& it = Where::deployment();
+  it.backend.post("/api/delete_all");
+  const std::string odd = "<b>\"odd\" & 'key'";
+  for (const std::string& key : {std::string("a"), std::string("b"), std::string("c"), odd})
+    it.upload(key, png(200, 1));
+  const Reply asked = it.backend.post(
+      "/delete_images", urlencoded({{"key", "b"}, {"key", odd}, {"key", "b"}, {"prefix", ""}}));
+  check_html(asked);
+  CHECK(asked.body_has("Delete 2 images?"));
+  CHECK(asked.body_has("name=\"confirmed\""));
+  CHECK(it.keys().size() == 4);
+  const Reply done = it.backend.post("/delete_images", urlencoded({{"key", "b"},
+                                                                   {"key", odd},
+                                                                   {"key", "gone already"},
+                                                                   {"after", "a"},
+                                                                   {"confirmed", "1"}}));
+  check_html(done);
+  CHECK(done.body_has("2 images were deleted"));
+  CHECK(links(done, "/image?") == std::vector<std::string>{"/image?key_value=c"});
+  CHECK(it.keys() == Keys{"a", "c"});
+  const Reply nothing = it.backend.post("/delete_images", urlencoded({{"prefix", "a"}}));
+  check_html(nothing, 400);
+  CHECK(nothing.body_has("Nothing was selected"));
+  check_html(it.backend.get("/delete_images"), 405);
+  // As many as a page can have, each as long as a key can be.
+  Content selection{"application/x-www-form-urlencoded", "confirmed=1"};
+  std::string key;
+  for (int i = 0; i < 200; ++i) {
+    key = std::to_string(1000 + i);
+    while (key.size() + 4 <= 255) key += "\xf0\x9f\x90\xb1";
+    selection.body += "&key=" + http::percent_encode(key);
+  }
+  it.upload(key, png(200, 1));
+  CHECK(it.backend.post("/delete_images", selection).body_has("1 image was deleted"));
   it.backend.post("/api/delete_all");
 }
 
@@ -310,10 +461,14 @@ DEPLOYED_TEST_CASE("bug: a <script> in a key is carried out by a page") {
   check_escaped(it.backend.get("/keys_list?prefix=" + escaped));
   check_escaped(it.backend.get("/keys_list?prefix=" + escaped + "x"));
   check_escaped(it.backend.get("/keys_list?after=" + escaped), false);
+  check_escaped(it.backend.get("/keys_list?view=gallery"));
+  check_escaped(it.backend.get("/delete_image?key=" + escaped));
+  check_escaped(it.backend.post("/delete_images", urlencoded({{"key", key}})));
   check_escaped(it.backend.post("/delete_image", urlencoded({{"key", key}})));
   check_escaped(it.backend.post("/cache_properties",
                                 urlencoded({{"max_capacity", key}, {"replacement_policy", key}})));
-  for (const char* path : {"/", "/cache_properties", "/cache_stats"})
+  check_escaped(it.backend.get("/"), false);
+  for (const char* path : {"/cache_properties", "/cache_stats"})
     check_escaped(it.backend.get(path), false);
   check_escaped(it.backend.get("/" + escaped), false);
 }
