@@ -49,8 +49,8 @@ PROGRAMS   := $(BUILD)/imgcached $(BUILD)/loadgen
 TESTS      := $(BUILD)/tests/unit $(BUILD)/tests/e2e
 FAULTS     := $(BUILD)/tests/libfaults.so
 
-.PHONY: all tests run start stop graphs bench bench-growth bench-parts bench-loadgen soak test
-.PHONY: test-browser fuzz lint layers format clean help packages force
+.PHONY: all tests run start stop graphs bench bench-growth bench-parts bench-loadgen bench-keys soak
+.PHONY: test test-browser fuzz lint layers format clean help packages force
 .DELETE_ON_ERROR:
 
 # --- Packages ------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ GOALS      := $(or $(MAKECMDGOALS),all)
 PACKAGES   := $(if $(filter-out format,$(GOALS)),build) $(if $(filter run start,$(GOALS)),run) \
               $(if $(filter test tests %/unit %/e2e,$(GOALS)),run test graphs) \
               $(if $(filter graphs bench-growth,$(GOALS)),run graphs) $(if $(filter soak,$(GOALS)),run test) \
-              $(if $(filter bench bench-growth bench-loadgen,$(GOALS)),run bench) \
+              $(if $(filter bench bench-growth bench-keys bench-loadgen,$(GOALS)),run bench) \
               $(if $(filter bench-parts bench-growth,$(GOALS)),parts) \
               $(if $(filter test-browser,$(GOALS)),run browser) \
               $(if $(filter fuzz,$(GOALS)),fuzz) \
@@ -152,6 +152,8 @@ bench-parts: $(BUILD)/bench-parts packages  ## what the parts cost, each alone
 	@$(BUILD)/bench-parts
 bench-loadgen: all packages  ## the load generator beside wrk
 	@tools/bench-loadgen $(BUILD)/imgcached $(BUILD)/loadgen
+bench-keys: all packages  ## the pages that list keys, with a million of them
+	@tools/bench-keys $(BUILD)/imgcached
 
 soak: all packages  ## mixed load for SOAK_SECONDS while everything around fails in turn
 	@tools/soak $(BUILD)/imgcached $(BUILD)/loadgen $(SOAK_SECONDS)
