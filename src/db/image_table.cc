@@ -1,6 +1,5 @@
 #include "db/image_table.h"
 
-#include <algorithm>
 #include <cassert>
 
 #include "db/sql_time.h"
@@ -16,13 +15,6 @@ std::string successor(std::string prefix) {
   return prefix;
 }
 
-// A read that takes a lock waits for whoever is about to commit something else.
-// (MariaDB does not know the newer FOR SHARE.)
-std::string reading(std::string sql, Read read) {
-  if (read == Read::settled) sql += " LOCK IN SHARE MODE";
-  return sql;
-}
-
 #define SQL_SUMMARY "`key`, content_type, byte_size, " SQL_UPDATED_AT_MS
 
 std::vector<ImageSummary> summaries_of(QueryResult result) {
@@ -32,6 +24,13 @@ std::vector<ImageSummary> summaries_of(QueryResult result) {
     images.push_back({text_of(row[0]), text_of(row[1]), unsigned_of(row[2]), integer_of(row[3])});
   }
   return images;
+}
+
+// A read that takes a lock waits for whoever is about to commit something else.
+// (MariaDB does not know the newer FOR SHARE.)
+std::string reading(std::string sql, Read read) {
+  if (read == Read::settled) sql += " LOCK IN SHARE MODE";
+  return sql;
 }
 
 }  // namespace
@@ -134,9 +133,7 @@ Task<Result<std::vector<ImageSummary>>> ImageTable::list_before(std::string pref
       pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
   Result<QueryResult> result = co_await std::move(asking);
   if (!result) co_return std::move(result).error();
-  std::vector<ImageSummary> images = summaries_of(std::move(*result));
-  std::reverse(images.begin(), images.end());
-  co_return images;
+  co_return summaries_of(std::move(*result));
 }
 
 Task<Result<std::vector<ImageSummary>>> ImageTable::recent(std::uint64_t limit) {

@@ -72,7 +72,7 @@ class ImageTable {
   Task<Result<std::vector<ImageSummary>>> list(std::string prefix, std::string after,
                                                std::uint64_t limit);
   // Of those whose key begins with `prefix` and is less than `before` (empty: of all)
-  // the last `limit`, in the same order.
+  // the last `limit`, the last one first.
   Task<Result<std::vector<ImageSummary>>> list_before(std::string prefix, std::string before,
                                                       std::uint64_t limit);
   // The `limit` images that were uploaded last, the newest first.

@@ -157,9 +157,10 @@ Task<Result<Listing>> ImageStore::list_before(std::string prefix, std::string be
   if (!rows) co_return std::move(rows).error();
   Listing listing{std::move(*rows), false};
   if (listing.images.size() > limit) {
-    listing.images.erase(listing.images.begin());
+    listing.images.pop_back();
     listing.more = true;
   }
+  std::reverse(listing.images.begin(), listing.images.end());
   co_return listing;
 }
 

@@ -99,6 +99,81 @@ TEST_CASE("a row is replaced only while it is the one that was seen") {
   CHECK(found->updated_at_ms == 4'000'000'000'000);
 }
 
+TEST_CASE("the keys in front of a key come from the last one on, as many as are asked for") {
+  TableBench bench;
+  for (const char* key : {"a", "b1", "b2", "b3", "b\xc3\xa9", "c"}) bench.insert(key);
+  const auto keys = [&](std::string prefix, std::string before, std::uint64_t limit) {
+    Keys found;
+    for (ImageSummary& image :
+         bench.must(bench.table.list_before(std::move(prefix), std::move(before), limit))) {
+      found.push_back(image.key);
+    }
+    return found;
+  };
+  CHECK(keys("", "b2", 10) == Keys{"b1", "a"});
+  CHECK(keys("", "b2", 1) == Keys{"b1"});
+  CHECK(keys("b", "b3", 10) == Keys{"b2", "b1"});
+  CHECK(keys("", "", 2) == Keys{"c", "b\xc3\xa9"});
+  CHECK(keys("b", "", 2) == Keys{"b\xc3\xa9", "b3"});
+  CHECK(keys("b", "zzz", 1) == Keys{"b\xc3\xa9"});
+  CHECK(keys("b", "a", 10).empty());
+  CHECK(keys("x", "", 10).empty());
+  CHECK(keys("\xff", "", 10).empty());
+}
+
+TEST_CASE("the images that were uploaded last come the newest first") {
+  TableBench bench;
+  CHECK(bench.must(bench.table.recent(10)).empty());
+  std::int64_t at = 1'700'000'000'000;
+  for (const char* key : {"c", "a", "b"}) {
+    ImageRow row = row_of(key, std::string("file of ") + key);
+    row.updated_at_ms = ++at;
+    bench.must(bench.table.insert_if_absent(std::move(row)));
+  }
+  ImageRow again = row_of("c", "new file of c");
+  again.updated_at_ms = ++at;
+  CHECK(bench.must(bench.table.replace_if("c", "file of c", std::move(again))));
+  const auto recent = bench.must(bench.table.recent(2));
+  REQUIRE(recent.size() == 2);
+  CHECK(recent[0].key == "c");
+  CHECK(recent[0].updated_at_ms == at);
+  CHECK(recent[1].key == "b");
+}
+
+// What makes a page of a million keys as quick as one of fifty.
+TEST_CASE("a page of keys, forwards, backwards or of the last uploads, reads only its own rows") {
+  TableBench bench;
+  Database& server = Database::shared();
+  server.query(
+      "INSERT INTO images (`key`, location, content_type, byte_size, etag, created_at, updated_at) "
+      "SELECT CONCAT('k', LPAD(seq, 6, '0')), seq, 'image/png', 1, '', NOW(3), "
+      "NOW(3) + INTERVAL seq SECOND FROM seq_1_to_5000",
+      bench.settings.name);
+  server.query("ANALYZE TABLE images", bench.settings.name);
+  // Of all tables, those of the question itself included.
+  const auto rows_read = [&] {
+    return std::stoull(server
+                           .query("SELECT SUM(variable_value) FROM information_schema.global_status"
+                                  " WHERE variable_name LIKE 'HANDLER_READ%'")
+                           .at(0)
+                           .at(0));
+  };
+  rows_read();
+  const std::uint64_t at_first = rows_read();
+  const std::uint64_t of_question = rows_read() - at_first;
+  constexpr std::uint64_t limit = 50;
+  const auto check = [&](Task<Result<std::vector<ImageSummary>>> page) {
+    const std::uint64_t before = rows_read();
+    CHECK(bench.must(std::move(page)).size() == limit);
+    CHECK(rows_read() - before - of_question <= limit + 3);
+  };
+  check(bench.table.list("", "k002500", limit));
+  check(bench.table.list("k003", "k0030", limit));
+  check(bench.table.list_before("", "k002500", limit));
+  check(bench.table.list_before("k", "", limit));
+  check(bench.table.recent(limit));
+}
+
 TEST_CASE("a settled read does not look past a change that is being made, a plain one does") {
   TableBench bench;
   bench.must(bench.table.insert_if_absent(row_of("k", "1")));
@@ -225,79 +300,4 @@ TEST_CASE("a whole batch of the longest keys can be removed at once") {
     if (i % 100 == 0) bench.must(bench.table.insert_if_absent(row_of(key, std::to_string(i))));
   }
   CHECK(bench.must(bench.table.remove_batch(std::move(batch))) == 5);
-}
-
-TEST_CASE("the keys in front of a key come in order, as many as there are, or as are asked for") {
-  TableBench bench;
-  for (const char* key : {"a", "b1", "b2", "b3", "b\xc3\xa9", "c"}) bench.insert(key);
-  const auto keys = [&](std::string prefix, std::string before, std::uint64_t limit) {
-    Keys found;
-    for (ImageSummary& image :
-         bench.must(bench.table.list_before(std::move(prefix), std::move(before), limit))) {
-      found.push_back(image.key);
-    }
-    return found;
-  };
-  CHECK(keys("", "b2", 10) == Keys{"a", "b1"});
-  CHECK(keys("", "b2", 1) == Keys{"b1"});
-  CHECK(keys("b", "b3", 10) == Keys{"b1", "b2"});
-  CHECK(keys("", "", 2) == Keys{"b\xc3\xa9", "c"});
-  CHECK(keys("b", "", 2) == Keys{"b3", "b\xc3\xa9"});
-  CHECK(keys("b", "zzz", 1) == Keys{"b\xc3\xa9"});
-  CHECK(keys("b", "a", 10).empty());
-  CHECK(keys("x", "", 10).empty());
-  CHECK(keys("\xff", "", 10).empty());
-}
-
-TEST_CASE("the images that were uploaded last come the newest first") {
-  TableBench bench;
-  CHECK(bench.must(bench.table.recent(10)).empty());
-  std::int64_t at = 1'700'000'000'000;
-  for (const char* key : {"c", "a", "b"}) {
-    ImageRow row = row_of(key, std::string("file of ") + key);
-    row.updated_at_ms = ++at;
-    bench.must(bench.table.insert_if_absent(std::move(row)));
-  }
-  ImageRow again = row_of("c", "new file of c");
-  again.updated_at_ms = ++at;
-  CHECK(bench.must(bench.table.replace_if("c", "file of c", std::move(again))));
-  const auto recent = bench.must(bench.table.recent(2));
-  REQUIRE(recent.size() == 2);
-  CHECK(recent[0].key == "c");
-  CHECK(recent[0].updated_at_ms == at);
-  CHECK(recent[1].key == "b");
-}
-
-// What makes a page of a million keys as quick as one of fifty.
-TEST_CASE("a page of keys, forwards, backwards or of the last uploads, reads only its own rows") {
-  TableBench bench;
-  Database& server = Database::shared();
-  server.query(
-      "INSERT INTO images (`key`, location, content_type, byte_size, etag, created_at, updated_at) "
-      "SELECT CONCAT('k', LPAD(seq, 6, '0')), seq, 'image/png', 1, '', NOW(3), "
-      "NOW(3) + INTERVAL seq SECOND FROM seq_1_to_5000",
-      bench.settings.name);
-  server.query("ANALYZE TABLE images", bench.settings.name);
-  // Of all tables, those of the question itself included.
-  const auto rows_read = [&] {
-    return std::stoull(server
-                           .query("SELECT SUM(variable_value) FROM information_schema.global_status"
-                                  " WHERE variable_name LIKE 'HANDLER_READ%'")
-                           .at(0)
-                           .at(0));
-  };
-  rows_read();
-  const std::uint64_t at_first = rows_read();
-  const std::uint64_t of_question = rows_read() - at_first;
-  constexpr std::uint64_t limit = 50;
-  const auto check = [&](Task<Result<std::vector<ImageSummary>>> page) {
-    const std::uint64_t before = rows_read();
-    CHECK(bench.must(std::move(page)).size() == limit);
-    CHECK(rows_read() - before - of_question <= limit + 3);
-  };
-  check(bench.table.list("", "k002500", limit));
-  check(bench.table.list("k003", "k0030", limit));
-  check(bench.table.list_before("", "k002500", limit));
-  check(bench.table.list_before("k", "", limit));
-  check(bench.table.recent(limit));
 }
