@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "http/conditional.h"
+#include "http/content_coding.h"
 #include "net/file.h"
 
 namespace imgcached::pages {
@@ -39,8 +40,11 @@ Result<StaticFiles> StaticFiles::load(const std::string& directory,
 Result<void> StaticFiles::add(const std::string& directory, const std::string& name) {
   Result<Blob> bytes = net::read_file(directory + "/" + name, file_bytes_max);
   if (!bytes) return std::move(bytes).error();
-  const std::string etag = '"' + bytes->digest().hex() + '"';
-  files_.insert_or_assign(name, File{*content_type_of(name), etag, std::move(*bytes)});
+  const std::string digest = bytes->digest().hex();
+  Blob gzipped = Blob::copy_of(http::gzip(bytes->view()));
+  files_.insert_or_assign(name, File{*content_type_of(name),
+                                     {'"' + digest + '"', std::move(*bytes)},
+                                     {'"' + digest + "-gzip\"", std::move(gzipped)}});
   return {};
 }
 
@@ -54,15 +58,20 @@ Task<http::Response> StaticFiles::get(http::Request& request) const {
     co_return http::make_response(404, "text/plain; charset=utf-8", "There is no such file.\n");
   }
   const File& file = found->second;
+  const auto accepted = request.head.headers.joined("Accept-Encoding");
+  const bool in_gzip = accepted && http::accepts_gzip(*accepted);
+  const Representation& chosen = in_gzip ? file.gzipped : file.plain;
   http::Response response;
   const auto known = request.head.headers.joined("If-None-Match");
-  if (known && http::if_none_match(*known, file.etag)) {
+  if (known && http::if_none_match(*known, chosen.etag)) {
     response.status = 304;
   } else {
-    response = http::make_response(200, std::string(file.content_type), file.bytes);
+    response = http::make_response(200, std::string(file.content_type), chosen.bytes);
+    if (in_gzip) response.headers.add("Content-Encoding", "gzip");
   }
-  response.headers.add("ETag", file.etag);
+  response.headers.add("ETag", chosen.etag);
   response.headers.add("Cache-Control", "no-cache");
+  response.headers.add("Vary", "Accept-Encoding");
   co_return response;
 }
 

@@ -3,6 +3,9 @@
 // They are few and small, so all are read at start and served from memory: no
 // request names a file. A browser may keep one but asks each time whether it
 // has changed (no-cache), and a strong ETag makes that a 304.
+//
+// All of them are text, and each is kept in gzip, too, for clients that accept
+// it: dygraphs alone is 128 KB, and 37 KB in gzip.
 #pragma once
 
 #include <map>
@@ -27,10 +30,15 @@ class StaticFiles {
   void add_routes(http::Router& router);
 
  private:
-  struct File {
-    std::string_view content_type;
+  // A file in one coding.
+  struct Representation {
     std::string etag;  // with its quotes
     Blob bytes;
+  };
+  struct File {
+    std::string_view content_type;
+    Representation plain;
+    Representation gzipped;
   };
 
   Result<void> add(const std::string& directory, const std::string& name);

@@ -82,6 +82,29 @@ DEPLOYED_TEST_CASE("pages: what they refer to under /static is there, with ETag 
     http::Headers headers;
     headers.add("If-None-Match", reply.header("ETag"));
     CHECK(it.backend.get(file, headers).status == 304);
+
+    http::Headers accepting;
+    accepting.add("Accept-Encoding", "gzip, deflate, br");
+    const Reply gzipped = it.backend.get(file, accepting);
+    CHECK(gzipped.status == 200);
+    CHECK(gzipped.header("Content-Encoding") == "gzip");
+    CHECK(gzipped.header("Content-Type") == type);
+    CHECK(gzipped.body.starts_with("\x1f\x8b"));
+    CHECK(gzipped.header("ETag") != reply.header("ETag"));
+    if (reply.body.size() > 4096) CHECK(gzipped.body.size() < reply.body.size() / 2);
+    // What one has in one coding says nothing of the other.
+    CHECK(reply.header("Content-Encoding").empty());
+    accepting.add("If-None-Match", reply.header("ETag"));
+    const Reply other = it.backend.get(file, accepting);
+    CHECK(other.status == 200);
+    accepting.set("If-None-Match", gzipped.header("ETag"));
+    const Reply known = it.backend.get(file, accepting);
+    CHECK(known.status == 304);
+    CHECK(known.header("ETag") == gzipped.header("ETag"));
+    for (const Reply& each : {reply, gzipped, other, known}) {
+      CHECK(each.header("Vary") == "Accept-Encoding");
+      CHECK(each.header("Cache-Control") == "no-cache");
+    }
   }
   for (const char* path : {"/static/", "/static/nothing.css", "/static/../Makefile",
                            "/static/%2e%2e/%2e%2e/Makefile", "/static//etc/passwd"}) {
