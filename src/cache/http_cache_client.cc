@@ -104,9 +104,15 @@ std::optional<std::vector<std::string>> keys_of(const http::ClientResponse& resp
 
 bool is_key_list(const http::ClientResponse& response) { return keys_of(response).has_value(); }
 
+Result<Replacement> replacement_of(const http::JsonDocument& statistics) {
+  const auto member = statistics.root().find("replacement");
+  return parse_replacement(member ? member->string().value_or("") : "");
+}
+
 bool is_statistics(const http::ClientResponse& response) {
   const Result<http::JsonDocument> document = http::JsonDocument::parse(response.body.view());
-  return response.status == 200 && document && document->root().find("capacity_bytes");
+  return response.status == 200 && document && document->root().find("capacity_bytes") &&
+         replacement_of(*document);
 }
 
 }  // namespace
@@ -233,9 +239,7 @@ Task<Result<Stats>> HttpCacheClient::stats() {
   };
   Stats stats;
   stats.capacity_bytes = number("capacity_bytes");
-  const auto name = document->root().find("replacement");
-  const auto replacement = parse_replacement(name ? name->string().value_or("") : "");
-  if (replacement) stats.replacement = *replacement;
+  stats.replacement = *replacement_of(*document);
   stats.curr_items = number("curr_items");
   stats.bytes = number("bytes");
   stats.cmd_get = number("cmd_get");

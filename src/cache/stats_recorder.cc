@@ -57,6 +57,8 @@ void StatsRecorder::sample() {
   row.miss_count = stats.get_misses;
   row.created_at_ms = unix_ms();
   row.started_at_ms = started_at_ms_;
+  row.capacity_bytes = stats.capacity_bytes;
+  row.clear_count = stats.clears;
   if (queue_.size() == limits_.queued_max) {
     queue_.pop_front();
     if (being_written_ > 0) {

@@ -74,6 +74,15 @@ const std::vector<std::vector<Statement>>& steps() {
            "SELECT 1 FROM information_schema.statistics WHERE table_schema = DATABASE()"
            " AND table_name = 'images' AND index_name = 'updated_at'"},
       },
+      // 4: what the cache might hold, and when it was cleared; unknown of older rows
+      {
+          {"ALTER TABLE cache_stats ADD COLUMN capacity BIGINT UNSIGNED NULL COMMENT 'bytes'",
+           "SELECT 1 FROM information_schema.columns WHERE table_schema = DATABASE()"
+           " AND table_name = 'cache_stats' AND column_name = 'capacity'"},
+          {"ALTER TABLE cache_stats ADD COLUMN clear_count BIGINT UNSIGNED NULL",
+           "SELECT 1 FROM information_schema.columns WHERE table_schema = DATABASE()"
+           " AND table_name = 'cache_stats' AND column_name = 'clear_count'"},
+      },
   };
   return all;
 }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+
 #include "tests/db/bench.h"
 
 using namespace imgcached;
@@ -14,7 +16,7 @@ constexpr std::int64_t start_ms = 1'700'000'000'000;
 
 CacheStatsRow row_at(std::int64_t offset_ms) {
   const auto n = static_cast<std::uint64_t>(offset_ms);
-  return {n + 1, n + 2, n + 3, n + 4, n + 5, start_ms + offset_ms, start_ms};
+  return {n + 1, n + 2, n + 3, n + 4, n + 5, start_ms + offset_ms, start_ms, n + 6, n + 7};
 }
 
 }  // namespace
@@ -38,9 +40,69 @@ TEST_CASE("statistics rows come back in the order of time, from a time on") {
     CHECK(row.miss_count == expected.miss_count);
     CHECK(row.created_at_ms == expected.created_at_ms);
     CHECK(row.started_at_ms == start_ms);
+    CHECK(row.capacity_bytes == expected.capacity_bytes);
+    CHECK(row.clear_count == expected.clear_count);
   }
   CHECK(bench.run(table.since(start_ms + 5000))->size() == 2);
   CHECK(bench.run(table.since(start_ms + 5001))->size() == 1);
+}
+
+TEST_CASE("with a step, the first and the last row of each step and count come") {
+  Bench bench;
+  CacheStatsTable table(bench.pool);
+  std::vector<CacheStatsRow> rows;
+  // start_ms is 20 s into a step of 60 s, so steps begin at 40 s, 100 s and so on.
+  for (std::int64_t at_ms = 0; at_ms < 120'000; at_ms += 5000) rows.push_back(row_at(at_ms));
+  // Another count: alone in its step, then two rows in the next.
+  for (const std::int64_t at_ms : {99'000, 101'000, 103'000}) {
+    rows.push_back(row_at(at_ms));
+    rows.back().started_at_ms = start_ms + 98'000;
+  }
+  REQUIRE(bench.run(table.append(rows)).ok());
+  const auto offsets_since = [&](std::int64_t from_ms) {
+    std::vector<std::int64_t> offsets_ms;
+    const Result<std::vector<CacheStatsRow>> thinned =
+        bench.run(table.since(start_ms + from_ms, 60'000));
+    REQUIRE(thinned.ok());
+    for (const CacheStatsRow& row : *thinned) offsets_ms.push_back(row.created_at_ms - start_ms);
+    return offsets_ms;
+  };
+  CHECK(offsets_since(0) == std::vector<std::int64_t>{0, 35'000, 40'000, 95'000, 99'000, 100'000,
+                                                      101'000, 103'000, 115'000});
+  // What is before does not count as the first.
+  CHECK(offsets_since(50'000).front() == 50'000);
+  CHECK(offsets_since(115'000) == std::vector<std::int64_t>{115'000});
+}
+
+TEST_CASE("a day of statistics in steps is a few hundred rows") {
+  Bench bench;
+  CacheStatsTable table(bench.pool);
+  constexpr std::int64_t day_ms = 24 * 3600 * 1000;
+  std::vector<CacheStatsRow> batch;
+  for (std::int64_t at_ms = 0; at_ms < day_ms; at_ms += 5000) {
+    batch.push_back(row_at(at_ms));
+    if (batch.size() == CacheStatsTable::batch_max || at_ms + 5000 >= day_ms) {
+      REQUIRE(bench.run(table.append(std::exchange(batch, {}))).ok());
+    }
+  }
+  CHECK(bench.run(table.since(start_ms))->size() == 17'280);
+  const Result<std::vector<CacheStatsRow>> thinned = bench.run(table.since(start_ms, 600'000));
+  REQUIRE(thinned.ok());
+  CHECK(thinned->size() == 290);  // 143 whole steps and a part at either end
+  CHECK(thinned->front().created_at_ms == start_ms);
+  CHECK(thinned->back().created_at_ms == start_ms + day_ms - 5000);
+}
+
+TEST_CASE("rows of an earlier version say nothing of capacity and clears") {
+  Bench bench;
+  CacheStatsTable table(bench.pool);
+  CacheStatsRow row = row_at(1);
+  row.capacity_bytes = row.clear_count = std::nullopt;
+  REQUIRE(bench.run(table.append({row})).ok());
+  const Result<std::vector<CacheStatsRow>> rows = bench.run(table.since(0));
+  REQUIRE(rows.ok());
+  CHECK_FALSE(rows->front().capacity_bytes);
+  CHECK_FALSE(rows->front().clear_count);
 }
 
 TEST_CASE("rows that are sent again are there once") {
