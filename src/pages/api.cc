@@ -1,13 +1,14 @@
 #include "pages/api.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "base/clock.h"
 #include "http/json.h"
 #include "pages/failure.h"
 #include "pages/parameters.h"
-#include "pages/stats_series.h"
+#include "pages/stats_history.h"
 #include "pages/upload_form.h"
 
 namespace imgcached::pages {
@@ -28,10 +29,11 @@ http::JsonWriter success(std::string& json) {
   return writer;
 }
 
+// To four decimals, more than a chart shows: the shortest text of a third has 18.
 void write_rate(http::JsonWriter& writer, std::string_view name, std::optional<double> rate) {
   writer.key(name);
   if (rate) {
-    writer.number(*rate);
+    writer.number(std::round(*rate * 10'000) / 10'000);
   } else {
     writer.null();
   }
@@ -51,11 +53,27 @@ void write_point(http::JsonWriter& writer, const StatsPoint& point) {
   const StatsPoint::Interval interval = point.interval.value_or(StatsPoint::Interval());
   count("items", !point.gap, point.items);
   count("bytes", !point.gap, point.bytes);
+  count("capacity_bytes", point.capacity_bytes.has_value(), point.capacity_bytes.value_or(0));
   count("requests", counted, interval.requests);
   count("hits", counted, interval.hits);
   count("misses", counted, interval.misses);
+  write_rate(writer, "requests_per_second", interval.requests_per_second());
   write_rate(writer, "hit_rate", interval.hit_rate());
   write_rate(writer, "miss_rate", interval.miss_rate());
+  writer.end_object();
+}
+
+void write_mark(http::JsonWriter& writer, const StatsMark& mark) {
+  writer.begin_object().key("time_ms").integer(mark.time_ms).key("event");
+  if (mark.configured) {
+    writer.string("configured")
+        .key("capacity_mb")
+        .integer(mark.configured->capacity_mb)
+        .key("replacement")
+        .string(mark.configured->replacement_method);
+  } else {
+    writer.string("cleared");
+  }
   writer.end_object();
 }
 
@@ -162,15 +180,22 @@ Task<http::Response> Api::remove_all(http::Request& request) {
   co_return json_response(200, done);
 }
 
-Task<http::Response> Api::stats(http::Request&) {
-  const std::int64_t now_ms = unix_ms();
-  Result<std::vector<StatsPoint>> points = co_await recent_stats(stats_, now_ms);
-  if (!points) co_return json_failure(points.error());
+Task<http::Response> Api::stats(http::Request& request) {
+  Result<http::Form> form = co_await read_parameters(request);
+  if (!form) co_return json_failure(form.error());
+  const Result<StatsWindow> window = parse_stats_window(*form);
+  if (!window) co_return json_failure(window.error());
+  Result<StatsHistory> history =
+      co_await read_stats_history(stats_, properties_, *window, unix_ms());
+  if (!history) co_return json_failure(history.error());
   std::string json;
   http::JsonWriter writer = success(json);
-  writer.key("from_ms").integer(now_ms - stats_window_ms).key("to_ms").integer(now_ms);
+  writer.key("from_ms").integer(history->from_ms).key("to_ms").integer(history->to_ms);
+  writer.key("interval_ms").integer(window->interval_ms);
   writer.key("samples").begin_array();
-  for (const StatsPoint& point : *points) write_point(writer, point);
+  for (const StatsPoint& point : history->points) write_point(writer, point);
+  writer.end_array().key("marks").begin_array();
+  for (const StatsMark& mark : history->marks) write_mark(writer, mark);
   writer.end_array().end_object();
   co_return json_response(200, std::move(json));
 }

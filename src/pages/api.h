@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/task.h"
+#include "db/cache_properties_table.h"
 #include "db/cache_stats_table.h"
 #include "http/router.h"
 #include "http/url.h"
@@ -34,8 +35,12 @@ Result<ListParameters> parse_list_parameters(const http::Form& form,
 
 class Api {
  public:
-  Api(images::ImageStore& store, db::CacheStatsTable& stats, std::uint64_t upload_bytes_max)
-      : store_(store), stats_(stats), upload_bytes_max_(upload_bytes_max) {}
+  Api(images::ImageStore& store, db::CacheStatsTable& stats, db::CachePropertiesTable& properties,
+      std::uint64_t upload_bytes_max)
+      : store_(store),
+        stats_(stats),
+        properties_(properties),
+        upload_bytes_max_(upload_bytes_max) {}
 
   void add_routes(http::Router& router);
 
@@ -49,6 +54,7 @@ class Api {
 
   images::ImageStore& store_;
   db::CacheStatsTable& stats_;
+  db::CachePropertiesTable& properties_;
   const std::uint64_t upload_bytes_max_;
 };
 

@@ -31,14 +31,14 @@ Backend::Backend(BackendServices services, const BackendSettings& settings, Temp
       static_files_(std::move(static_files)),
       properties_(services.database),
       stats_(services.database),
-      api_(services.store, stats_, settings.upload_bytes_max),
+      api_(services.store, stats_, properties_, settings.upload_bytes_max),
       raw_images_(services.store, settings.upload_bytes_max),
       home_page_(renderer_, services.store, services.cache, stats_),
       image_page_(renderer_, services.store),
       upload_page_(renderer_, services.store, settings.upload_bytes_max),
       keys_page_(renderer_, services.store, services.cache),
       cache_properties_page_(renderer_, properties_, services.cache),
-      cache_stats_page_(renderer_, stats_, services.cache),
+      cache_stats_page_(renderer_, stats_, properties_, services.cache),
       health_(services.store, services.storage, services.cache, services.database) {
   api_.add_routes(router_);
   raw_images_.add_routes(router_);

@@ -18,6 +18,76 @@ std::uint64_t machine_memory_mb() {
          static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / bytes_per_mb;
 }
 
+// The newest rows that are read: those that are shown and one more, for what was
+// before the last of them.
+constexpr std::uint64_t changes_shown_max = 8;
+constexpr std::uint64_t rows_max = changes_shown_max + 1;
+
+// What the cache service answers now.
+void add_stats(View& view, const cache::Stats& stats) {
+  view.flag("has_stats", true)
+      .text("items", grouped(stats.curr_items))
+      .text("bytes", bytes_in_words(stats.bytes))
+      .text("capacity_in_force", bytes_in_words(stats.capacity_bytes))
+      .text("policy_in_force", std::string(cache::to_string(stats.replacement)))
+      .flag("is_off", stats.capacity_bytes == 0)
+      .number("fill", stats.bytes)
+      .number("fill_max", stats.capacity_bytes)
+      .text("evictions", grouped(stats.evictions));
+  if (stats.capacity_bytes > 0) {
+    view.text("fill_percent", percent(static_cast<double>(stats.bytes) /
+                                      static_cast<double>(stats.capacity_bytes)));
+  }
+}
+
+// What one can choose from.
+std::vector<View> policies_with(cache::Replacement chosen) {
+  struct Policy {
+    cache::Replacement replacement;
+    const char *id, *what_it_does;
+  };
+  std::vector<View> policies;
+  for (const Policy& policy :
+       {Policy{cache::Replacement::lru, "policy-lru",
+               "The image that nobody asked for the longest goes. Right for most: what is asked "
+               "for now will soon be asked for again."},
+        Policy{cache::Replacement::random, "policy-random",
+               "Any image goes, by chance. Right where images are asked for in turn, which drives "
+               "each out of a Least Recently Used cache just before it is needed."}}) {
+    View item;
+    item.text("id", policy.id)
+        .text("name", std::string(cache::to_string(policy.replacement)))
+        .text("what_it_does", policy.what_it_does)
+        .flag("chosen", policy.replacement == chosen);
+    policies.push_back(std::move(item));
+  }
+  return policies;
+}
+
+// When the configuration was changed, from what to what; the newest first.
+void add_changes(View& view, const std::vector<db::CachePropertiesRow>& rows) {
+  const cache::Configuration defaults;
+  std::vector<View> changes;
+  for (std::size_t i = 0; i < rows.size() && i < changes_shown_max; ++i) {
+    const db::CachePropertiesRow& row = rows[i];
+    View change;
+    change.text("time", utc_time(row.created_at_ms))
+        .text("to_capacity", grouped(row.max_capacity_mb))
+        .text("to_policy", row.replacement_method);
+    if (i + 1 < rows.size()) {
+      change.text("from_capacity", grouped(rows[i + 1].max_capacity_mb))
+          .text("from_policy", rows[i + 1].replacement_method);
+    } else {
+      change.text("from_capacity", grouped(defaults.capacity_bytes / bytes_per_mb))
+          .text("from_policy", std::string(cache::to_string(defaults.replacement)))
+          .flag("from_defaults", true);
+    }
+    changes.push_back(std::move(change));
+  }
+  view.flag("has_changes", !changes.empty());
+  view.list("changes", std::move(changes));
+}
+
 }  // namespace
 
 Result<std::uint64_t> parse_capacity_mb(std::string_view text, std::uint64_t machine_mb) {
@@ -75,23 +145,21 @@ void CachePropertiesPage::add_routes(http::Router& router) {
               [this](http::Request& r) { return change(r); }, parameters_bytes_max});
 }
 
-Task<Result<CachePropertiesPage::Settings>> CachePropertiesPage::newest() {
-  Result<std::optional<db::CachePropertiesRow>> row = co_await table_.newest();
-  if (!row) co_return std::move(row).error();
-  if (!*row) {
-    const cache::Configuration defaults;
-    co_return Settings{defaults.capacity_bytes / bytes_per_mb, defaults.replacement, {}};
-  }
-  Settings settings{(*row)->max_capacity_mb, cache::Configuration().replacement, {}};
+CachePropertiesPage::Settings CachePropertiesPage::settings_of(const Rows& rows) {
+  const cache::Configuration defaults;
+  Settings settings{defaults.capacity_bytes / bytes_per_mb, defaults.replacement, {}};
+  if (rows.empty()) return settings;
+  const db::CachePropertiesRow& newest = rows.front();
+  settings.capacity_mb = newest.max_capacity_mb;
   const Result<cache::Replacement> replacement =
-      cache::parse_replacement((*row)->replacement_method);
+      cache::parse_replacement(newest.replacement_method);
   if (replacement) {
     settings.replacement = *replacement;
   } else {
-    settings.problem = "row " + std::to_string((*row)->id) + " of cache_properties, the newest, " +
-                       "is not in force, for it says \"" + (*row)->replacement_method + "\"";
+    settings.problem = "row " + std::to_string(newest.id) + " of cache_properties, the newest, " +
+                       "is not in force, for it says \"" + newest.replacement_method + "\"";
   }
-  co_return settings;
+  return settings;
 }
 
 Task<Result<void>> CachePropertiesPage::apply(Settings settings) {
@@ -109,43 +177,45 @@ Task<Result<void>> CachePropertiesPage::apply(Settings settings) {
   co_return Result<void>();
 }
 
-Task<http::Response> CachePropertiesPage::render(int status, View view,
-                                                 std::optional<FormValues> values) {
+Task<http::Response> CachePropertiesPage::render(int status, View view, std::optional<Rows> rows,
+                                                 Typed typed) {
+  std::optional<Settings> settings;
+  if (rows) settings = settings_of(*rows);
   Result<cache::Stats> stats = co_await cache_.stats();
   if (stats) {
-    view.flag("has_stats", true)
-        .text("items", grouped(stats->curr_items))
-        .text("bytes", bytes_in_words(stats->bytes))
-        .text("capacity_in_force", bytes_in_words(stats->capacity_bytes))
-        .flag("is_off", stats->capacity_bytes == 0)
-        .number("fill", stats->bytes)
-        .number("fill_max", stats->capacity_bytes)
-        .text("evictions", grouped(stats->evictions));
-    if (stats->capacity_bytes > 0) {
-      view.text("fill_percent", percent(static_cast<double>(stats->bytes) /
-                                        static_cast<double>(stats->capacity_bytes)));
+    add_stats(view, *stats);
+    if (settings && settings->problem.empty()) {
+      view.flag("differs", stats->capacity_bytes != settings->capacity_mb * bytes_per_mb ||
+                               stats->replacement != settings->replacement);
     }
   } else {
     view.text("cache_problem", sentence(failure_of(of_dependency(stats.error())).message));
   }
-  if (values) {
+  if (settings) {
+    const cache::Replacement chosen = typed.replacement.value_or(settings->replacement);
     view.flag("has_form", true)
-        .text("capacity", std::move(values->capacity))
-        .number("capacity_max", machine_mb_)
-        .flag("is_random", values->replacement == cache::Replacement::random)
-        .flag("is_lru", values->replacement == cache::Replacement::lru);
+        .text("settings_problem", sentence(settings->problem))
+        .text("capacity", typed.capacity.value_or(std::to_string(settings->capacity_mb)))
+        .number("capacity_set", settings->capacity_mb)
+        .text("policy_set", std::string(cache::to_string(settings->replacement)))
+        .text("capacity_max", grouped(machine_mb_))
+        .list("policies", policies_with(chosen));
+    add_changes(view, *rows);
   }
   co_return renderer_.page(status, "cache_properties", "Cache properties", std::move(view));
 }
 
-Task<http::Response> CachePropertiesPage::show(http::Request&) {
-  Result<Settings> settings = co_await newest();
-  if (!settings) co_return renderer_.failure(settings.error());
+Task<http::Response> CachePropertiesPage::show(http::Request& request) {
+  const Result<http::Form> query = http::parse_form(request.query);
+  if (!query) co_return renderer_.failure(query.error());
+  Result<Rows> rows = co_await table_.recent(rows_max);
+  if (!rows) co_return renderer_.failure(rows.error());
   View view;
-  view.text("settings_problem", sentence(settings->problem));
-  std::optional<FormValues> values =
-      FormValues{std::to_string(settings->capacity_mb), settings->replacement};
-  http::Response response = co_await render(200, std::move(view), std::move(values));
+  view.flag("asks_clear", query->find("confirm") == "clear");
+  std::optional<Rows> shown = std::move(*rows);
+  Typed nothing;
+  http::Response response =
+      co_await render(200, std::move(view), std::move(shown), std::move(nothing));
   co_return response;
 }
 
@@ -155,38 +225,44 @@ Task<http::Response> CachePropertiesPage::change(http::Request& request) {
   const CacheChange change = parse_cache_change(*form, machine_mb_);
 
   // The cache may be cleared while the database is away; all else needs it.
-  Result<Settings> settings = co_await newest();
-  if (!settings && (change.configures() || change.refused())) {
-    co_return renderer_.failure(settings.error());
+  Result<Rows> rows = co_await table_.recent(rows_max);
+  if (!rows && (change.configures() || change.refused())) {
+    co_return renderer_.failure(rows.error());
   }
-  std::optional<FormValues> values;
-  if (settings) {
-    if (change.replacement) settings->replacement = *change.replacement;
-    if (change.capacity_mb) settings->capacity_mb = *change.capacity_mb;
-    values = FormValues{std::to_string(settings->capacity_mb), settings->replacement};
-  }
+  std::optional<Rows> shown;
+  if (rows) shown = std::move(*rows);
 
   int status = 200;
   View view;
+  Typed typed;
+  if (const auto capacity = form->find("max_capacity")) typed.capacity = std::string(*capacity);
+  typed.replacement = change.replacement;
   if (change.refused()) {
-    const auto typed = form->find("max_capacity");
-    if (typed) values->capacity = *typed;
     view.text("capacity_error", sentence(change.capacity_error))
         .text("replacement_error", sentence(change.replacement_error));
     status = 400;
   } else {
     Result<void> done;
-    if (change.configures()) done = co_await apply(*settings);
+    if (change.configures()) {
+      Settings settings = settings_of(*shown);
+      if (change.replacement) settings.replacement = *change.replacement;
+      if (change.capacity_mb) settings.capacity_mb = *change.capacity_mb;
+      done = co_await apply(std::move(settings));
+      Result<Rows> changed = co_await table_.recent(rows_max);
+      if (changed) shown = std::move(*changed);
+    }
     if (done && change.clear) done = co_await cache_.clear();
     if (done) {
       view.flag("is_saved", change.configures()).flag("is_cleared", change.clear);
+      typed = Typed();
     } else {
       const Failure failure = failure_of(of_dependency(std::move(done).error()));
       view.text("error", sentence(failure.message));
       status = failure.status;
     }
   }
-  http::Response response = co_await render(status, std::move(view), std::move(values));
+  http::Response response =
+      co_await render(status, std::move(view), std::move(shown), std::move(typed));
   co_return response;
 }
 

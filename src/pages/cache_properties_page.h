@@ -3,12 +3,17 @@
 // A change appends a row to cache_properties, whose newest row is in force, and
 // then has the cache service read it. When the service can't be told, the row
 // stays: it is what the user wants, and the service takes it at its next start.
+// What the page shows as in force is what the service answers, not the row.
+//
+// `?confirm=clear` is the page with the question whether to clear, for browsers
+// without JavaScript; the others ask in a dialog.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/task.h"
@@ -49,26 +54,30 @@ class CachePropertiesPage {
   void add_routes(http::Router& router);
 
  private:
+  using Rows = std::vector<db::CachePropertiesRow>;
+
   struct Settings {
     std::uint64_t capacity_mb;
     cache::Replacement replacement;
     std::string problem;  // why the newest row is not in force
   };
 
-  struct FormValues {
-    std::string capacity;  // as typed
-    cache::Replacement replacement;
+  // What the user asked for, which the form keeps when it was not done.
+  struct Typed {
+    std::optional<std::string> capacity;
+    std::optional<cache::Replacement> replacement;
   };
+
+  // What the newest row says, or the defaults.
+  static Settings settings_of(const Rows& rows);
 
   Task<http::Response> show(http::Request& request);
   Task<http::Response> change(http::Request& request);
-  // What the newest row says, or the defaults.
-  Task<Result<Settings>> newest();
   // Makes `settings` the newest row, and has the cache take it.
   Task<Result<void>> apply(Settings settings);
-  // The page: `view` has what there is to say. Without values for the form, as
-  // the database is away, there is none.
-  Task<http::Response> render(int status, View view, std::optional<FormValues> values);
+  // The page: `view` has what there is to say. Without rows, as the database is away,
+  // there is no form.
+  Task<http::Response> render(int status, View view, std::optional<Rows> rows, Typed typed);
 
   const PageRenderer& renderer_;
   db::CachePropertiesTable& table_;

@@ -512,7 +512,8 @@ DEPLOYED_TEST_CASE("pages: cache properties are changed by the form and shown in
   const Reply page = it.backend.get("/cache_properties");
   CHECK(page.body_has("name=\"max_capacity\""));
   CHECK(page.body_has("value=\"8\""));
-  CHECK(page.body_has("value=\"Random Replacement\" selected"));
+  CHECK(page.body_has("value=\"Random Replacement\" checked"));
+  CHECK_FALSE(page.body_has("value=\"Least Recently Used\" checked"));
   CHECK(page.body_has("8.0 MB"));
   // Every name of a policy, and either field alone.
   struct Case {
@@ -544,6 +545,7 @@ DEPLOYED_TEST_CASE("pages: a bad capacity or policy keeps the value, says why, c
                         urlencoded({{"max_capacity", capacity}, {"replacement_policy", "RR"}}));
     check_html(page, 400);
     CHECK(page.body_has(std::string("value=\"") + capacity + "\""));
+    CHECK(page.body_has("value=\"Random Replacement\" checked"));
     CHECK(page.body_has("id=\"max_capacity-error\""));
     CHECK((page.body_has("whole number of MB") || page.body_has("MB of memory")));
   }
@@ -555,6 +557,61 @@ DEPLOYED_TEST_CASE("pages: a bad capacity or policy keeps the value, says why, c
   check_html(it.backend.post("/cache_properties"), 400);
   CHECK(it.query("SELECT COUNT(*) FROM cache_properties") == rows);
   CHECK(it.stat("capacity_bytes") == 100 * 1'048'576);
+}
+
+DEPLOYED_TEST_CASE("pages: what the cache service answers is shown, and what was changed when") {
+  Deployment& it = Where::deployment();
+  it.configure("100");
+  it.query("DELETE FROM cache_properties");
+  const Reply defaults = it.backend.get("/cache_properties");
+  CHECK(defaults.body_has("Nothing was changed yet"));
+  CHECK_FALSE(defaults.body_has("not in force"));
+
+  it.backend.post("/cache_properties", urlencoded({{"max_capacity", "12"}}));
+  const Reply saved =
+      it.backend.post("/cache_properties", urlencoded({{"replacement_policy", "RR"}}));
+  CHECK(saved.body_has("now answers: 12.0 MB, Random Replacement."));
+  CHECK(
+      saved.body_has("12 MB</td><td>Random Replacement</td><td class=\"muted\">12 MB, Least "
+                     "Recently Used</td>"));
+  CHECK(
+      saved.body_has("12 MB</td><td>Least Recently Used</td><td class=\"muted\">100 MB, Least "
+                     "Recently Used (the default)</td>"));
+
+  // A row of somebody's own, which the cache service has not read.
+  it.query(
+      "INSERT INTO cache_properties (max_capacity, replacement_method, created_at) "
+      "VALUES (13, 'lru', UTC_TIMESTAMP(3))");
+  const Reply unread = it.backend.get("/cache_properties");
+  CHECK(unread.body_has("12.0 MB"));
+  CHECK(unread.body_has("The settings are not in force."));
+  CHECK(unread.body_has("They say 13 MB"));
+  CHECK(it.cache.get("/refresh_configuration").status == 200);
+  CHECK_FALSE(it.backend.get("/cache_properties").body_has("not in force"));
+  it.configure("100");
+}
+
+DEPLOYED_TEST_CASE("pages: of the changes of the cache's properties the last few are shown") {
+  Deployment& it = Where::deployment();
+  for (const char* capacity : {"1", "2", "3", "4", "5", "6", "7", "8", "9", "100"})
+    it.configure(capacity);
+  const Reply page = it.backend.get("/cache_properties");
+  CHECK(page.body_has("<td class=\"number\">3 MB</td>"));
+  CHECK(page.body_has("<td class=\"muted\">2 MB,"));
+  CHECK_FALSE(page.body_has("<td class=\"number\">2 MB</td>"));
+}
+
+DEPLOYED_TEST_CASE("pages: without JavaScript, too, one is asked before the cache is cleared") {
+  Deployment& it = Where::deployment();
+  it.upload("page-asked", png(300, 9));
+  it.read("page-asked");
+  CHECK(it.backend.get("/cache_properties").body_has("name=\"confirm\" value=\"clear\""));
+  const Reply question = it.backend.get("/cache_properties?confirm=clear");
+  check_html(question);
+  CHECK(question.body_has("Clear the cache?"));
+  CHECK(question.body_has("name=\"clear_cache\""));
+  CHECK_FALSE(question.body_has("<dialog"));
+  CHECK_FALSE(it.cached_keys().empty());
 }
 
 DEPLOYED_TEST_CASE("pages: clear_cache with any value clears the cache and keeps the images") {
@@ -576,9 +633,55 @@ DEPLOYED_TEST_CASE("pages: clear_cache with any value clears the cache and keeps
 DEPLOYED_TEST_CASE("pages: the statistics page has five charts and a table without JavaScript") {
   Deployment& it = Where::deployment();
   const Reply page = it.backend.get("/cache_stats");
-  for (const char* series : {"items", "bytes", "requests", "hit_rate", "miss_rate"})
+  for (const char* series : {"items", "bytes", "requests_per_second", "hit_rate", "miss_rate"})
     CHECK(page.body_has(std::string("data-series=\"") + series + "\""));
-  CHECK(page.body_has("<noscript>"));
+  CHECK(page.body_has("<table>"));
+}
+
+DEPLOYED_TEST_CASE("pages: the statistics of ten minutes, an hour and a day, as page, JSON, CSV") {
+  Deployment& it = Where::deployment();
+  for (const char* window : {"10m", "1h", "24h"}) {
+    CAPTURE(window);
+    const std::string query = std::string("?window=") + window;
+    const Reply page = it.backend.get("/cache_stats" + query);
+    check_html(page);
+    CHECK(page.body_has("href=\"/cache_stats" + query + "\" aria-current"));
+    CHECK(page.body_has("data-source=\"/api/stats" + query + "\""));
+    CHECK(page.body_has("href=\"/cache_stats.csv" + query + "\""));
+    const Reply json = it.backend.get("/api/stats" + query);
+    CHECK(json.status == 200);
+    const Reply csv = it.backend.get("/cache_stats.csv" + query);
+    CHECK(csv.status == 200);
+    CHECK(csv.header("Content-Type") == "text/csv; charset=utf-8");
+    CHECK(csv.header("Content-Disposition") ==
+          std::string("attachment; filename=\"cache_stats-") + window + ".csv\"");
+    CHECK(csv.body.starts_with("time,items,bytes,"));
+    CHECK(std::count(csv.body.begin(), csv.body.end(), '\n') > 1);
+  }
+  CHECK(it.backend.get("/cache_stats").body_has("window=10m\" aria-current"));
+  check_html(it.backend.get("/cache_stats?window=7d"), 400);
+  check_html(it.backend.get("/cache_stats.csv?window=7d"), 400);
+  CHECK(it.backend.get("/api/stats?window=7d").status == 400);
+  // By POST parameters are in the body.
+  CHECK(it.backend.post("/api/stats", urlencoded({{"window", "7d"}})).status == 400);
+  CHECK(it.backend.post("/api/stats?window=7d").status == 200);
+}
+
+DEPLOYED_TEST_CASE("pages: the statistics say when settings were changed and the cache cleared") {
+  Deployment& it = Where::deployment();
+  it.configure("77");
+  CHECK(it.cache.get("/clear_cache").status == 200);
+  Reply json;
+  eventually("both are in the statistics", [&] {
+    json = it.backend.get("/api/stats");
+    return json.body_has("\"capacity_bytes\":80740352") && json.body_has("\"event\":\"cleared\"");
+  });
+  CHECK(json.body_has(
+      R"("event":"configured","capacity_mb":77,"replacement":"Least Recently Used")"));
+  const Reply page = it.backend.get("/cache_stats");
+  CHECK(page.body_has("the settings were changed to 77 MB, Least Recently Used"));
+  CHECK(page.body_has("the cache was cleared"));
+  it.configure("100");
 }
 
 END_OF_DEPLOYMENTS

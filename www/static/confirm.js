@@ -2,7 +2,7 @@
 //
 // A form with data-confirm="ID" leads to a page that asks; with this script the
 // <dialog> of that id asks in its place. A button inside of the dialog that belongs
-// to the form (form="...") goes ahead, any button with data-close does not.
+// to the form (form="...") goes ahead, anything with data-close does not.
 
 document.addEventListener("submit", (event) => {
   const dialog = document.getElementById(event.target.dataset.confirm);
@@ -12,5 +12,8 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+  const close = event.target.closest("dialog [data-close]");
+  if (!close) return;
+  event.preventDefault();
+  close.closest("dialog").close();
 });

@@ -1,16 +1,24 @@
-// Keeps parts of a page up to date: asks for the page again and takes over what has
-// changed in the elements marked data-live, by their ids. An element that has the
-// focus in it waits.
+// Keeps parts of a page up to date: asks for the page again every few seconds and takes
+// over what has changed in the elements marked data-live, by their ids. An element that
+// has the focus in it, or in which somebody has scrolled, waits. Whoever wants more of
+// the new page listens to "refreshed" on the document, whose `detail` it is.
+
+import { repeatWhileVisible } from "./repeat.js";
 
 const refreshMs = 5000;
 const problem = document.querySelector("#live-problem");
 
+const isScrolled = (frame) => frame.scrollTop > 0 || frame.scrollLeft > 0;
+const isBeingRead = (element) => element.contains(document.activeElement)
+  || [...element.querySelectorAll(".table-frame")].some(isScrolled);
+
 function takeOver(fresh) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const element = fresh.getElementById(old.id);
-    if (!element || old.contains(document.activeElement)) continue;
-    if (element.outerHTML !== old.outerHTML) old.replaceWith(element);
+    if (!element || isBeingRead(old) || element.isEqualNode(old)) continue;
+    old.replaceWith(element);
   }
+  document.dispatchEvent(new CustomEvent("refreshed", { detail: fresh }));
 }
 
 async function refresh() {
@@ -25,6 +33,5 @@ async function refresh() {
   }
 }
 
-// Nobody looks at a page in the background; it catches up when it comes forward.
-setInterval(() => { if (!document.hidden) refresh(); }, refreshMs);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+// The page has just come: the first time is due later.
+setTimeout(() => { repeatWhileVisible(refresh, () => refreshMs); }, refreshMs);

@@ -1,136 +1,83 @@
-// Draws the five charts of the statistics page from /api/stats, with dygraphs,
-// and keeps them up to date. What is null there (no request in the interval, a
-// restart, a gap) is a hole in the line here.
-/* global Dygraph */
+// The charts of the statistics page: brought up to date from /api/stats, with one
+// cursor for all of them, which follows the pointer or the slider.
 
-const refreshMs = 5000;
-const charts = document.querySelector("#charts");
+import { Chart } from "./chart.js";
+import { clock, grouped } from "./format.js";
+import { repeatWhileVisible } from "./repeat.js";
+
+const slowestMs = 60_000;
+
+const section = document.querySelector("#charts");
+const slider = document.querySelector("#moment");
+const moment = document.querySelector("#moment-text");
 const problem = document.querySelector("#charts-problem");
-const graphs = [];
+const charts = [...section.querySelectorAll("figure")].map((figure) =>
+  new Chart(figure, (row) => { moveCursor(row); }));
 
-const units = ["B", "KB", "MB", "GB"];
-function bytesInWords(bytes) {
-  let unit = 0;
-  while (bytes >= 1024 && unit < units.length - 1) {
-    bytes /= 1024;
-    ++unit;
-  }
-  return `${unit === 0 ? bytes : bytes.toFixed(1)} ${units[unit]}`;
-}
-const wholeNumber = (value) => (Number.isInteger(value) ? value.toLocaleString("en") : "");
-const percent = (value) => `${Math.round(value * 1000) / 10} %`;
-const formats = {
-  items: wholeNumber,
-  bytes: bytesInWords,
-  requests: wholeNumber,
-  hit_rate: percent,
-  miss_rate: percent,
+let stats = null;
+let cursorMs = null;  // the moment that is looked at; null: the newest
+
+const text = {
+  configured: (mark) => `set to ${grouped(mark.capacity_mb)} MB, ${mark.replacement}`,
+  cleared: () => "cache cleared",
 };
-const isRate = (name) => name.endsWith("_rate");
 
-// dygraphs' legend writes inline styles, which our Content-Security-Policy
-// forbids; the caption of a chart has a readout of our own in its place.
-Dygraph.PLUGINS = Dygraph.PLUGINS.filter((plugin) => plugin !== Dygraph.Plugins.Legend);
-
-function readOut(element, time, value) {
-  const readout = element.parentElement.querySelector(".readout");
-  const known = value !== null && value !== undefined;
-  // In UTC and 24 hours, as the axis and the table are.
-  readout.textContent = known
-    ? `${formats[element.dataset.series](value)} at ${new Date(time).toISOString().slice(11, 19)} UTC`
-    : "";
+// What happened between a row and the one before.
+function eventsAt(row) {
+  const afterMs = stats.samples[row - 1]?.time_ms ?? stats.from_ms;
+  return stats.marks
+    .filter((mark) => mark.time_ms > afterMs && mark.time_ms <= stats.samples[row].time_ms)
+    .map((mark) => text[mark.event](mark));
 }
 
-function readOutLatest(element, rows) {
-  const [time, value] = rows[rows.length - 1];
-  readOut(element, time, value);
-}
-
-function token(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-// The part of dygraphs' options that depends on light and dark.
-function colours() {
-  return {
-    colors: [token("--accent")],
-    gridLineColor: token("--line"),
-    axisLineColor: token("--line"),
-  };
-}
-
-// Time and one value per row. dygraphs wants at least one row.
-function rowsOf(stats, name) {
-  const rows = stats.samples.map((sample) => [new Date(sample.time_ms), sample[name]]);
-  return rows.length > 0 ? rows : [[new Date(stats.to_ms), null]];
-}
-
-// From zero to a little above the largest value.
-function valueRange(rows, name) {
-  if (isRate(name)) return [0, 1.05];
-  const largest = rows.reduce((max, row) => Math.max(max, row[1] ?? 0), 0);
-  return [0, Math.max(largest, name === "bytes" ? 1024 : 4) * 1.1];
-}
-
-function draw(stats) {
-  charts.hidden = false;
-  const dateWindow = [stats.from_ms, stats.to_ms];
-  charts.querySelectorAll("[data-series]").forEach((element, index) => {
-    const name = element.dataset.series;
-    const rows = rowsOf(stats, name);
-    const changing = {
-      file: rows,
-      dateWindow,
-      valueRange: valueRange(rows, name),
-      unhighlightCallback: () => readOutLatest(element, rows),
-    };
-    if (!element.matches(":hover")) readOutLatest(element, rows);
-    if (graphs[index]) {
-      graphs[index].updateOptions(changing);
-      return;
-    }
-    graphs[index] = new Dygraph(element, rows, {
-      ...changing,
-      ...colours(),
-      labels: ["Time", name],
-      labelsKMG2: name === "bytes",
-      labelsUTC: true,
-      highlightCallback: (event, time, points) => readOut(element, time, points[0].yval),
-      drawPoints: true,
-      pointSize: 1.5,
-      strokeWidth: 1.5,
-      fillGraph: true,
-      fillAlpha: 0.12,
-      highlightCircleSize: 4,
-      interactionModel: {},
-      axes: {
-        x: { pixelsPerLabel: 70 },
-        y: {
-          axisLabelWidth: 64,
-          pixelsPerLabel: 32,
-          axisLabelFormatter: formats[name],
-        },
-      },
-    });
+function rowNearest(timeMs) {
+  let nearest = 0;
+  stats.samples.forEach((sample, row) => {
+    const distance = Math.abs(sample.time_ms - timeMs);
+    if (distance < Math.abs(stats.samples[nearest].time_ms - timeMs)) nearest = row;
   });
+  return nearest;
+}
+
+function showCursor() {
+  const last = stats.samples.length - 1;
+  const row = cursorMs === null ? last : rowNearest(cursorMs);
+  charts.forEach((chart) => chart.setCursor(row, cursorMs !== null));
+  slider.max = Math.max(last, 0);
+  slider.value = row;
+  slider.disabled = last < 1;
+  const sample = stats.samples[row];
+  moment.textContent = sample ? [`${clock(sample.time_ms)} UTC`, ...eventsAt(row)].join(" · ") : "";
+  const values = charts.map((chart) => `${chart.title}: ${chart.textAt(row)}`);
+  slider.setAttribute("aria-valuetext", [moment.textContent, ...values].join("; "));
+}
+
+function moveCursor(row) {
+  cursorMs = row === null ? null : stats.samples[row]?.time_ms ?? null;
+  showCursor();
 }
 
 async function refresh() {
   try {
-    const response = await fetch("/api/stats", { signal: AbortSignal.timeout(refreshMs) });
-    const stats = await response.json();
-    if (stats.success !== "true") throw new Error(stats.error.message);
-    draw(stats);
+    const response = await fetch(section.dataset.source, { signal: AbortSignal.timeout(5000) });
+    const answer = await response.json();
+    if (answer.success !== "true") throw new Error(answer.error.message);
+    stats = answer;
+    charts.forEach((chart) => chart.draw(stats));
+    showCursor();
     problem.hidden = true;
   } catch (error) {
     problem.textContent = `The charts can't be brought up to date: ${error.message}`;
     problem.hidden = false;
   }
-  setTimeout(refresh, refreshMs);
 }
 
-document.querySelector("#samples").open = false;
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  graphs.forEach((graph) => graph.updateOptions(colours()));
+// At the end of the slider one is with the newest again, and moves on with it.
+slider.addEventListener("input", () => {
+  const row = Number(slider.value);
+  moveCursor(row === stats.samples.length - 1 ? null : row);
 });
-refresh();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  charts.forEach((chart) => chart.recolour());
+});
+repeatWhileVisible(refresh, () => Math.min(stats?.interval_ms ?? 5000, slowestMs));
