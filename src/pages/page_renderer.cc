@@ -6,10 +6,11 @@
 namespace imgcached::pages {
 namespace {
 
-// Images that a page shows are in it as data: URIs (image_page.cc); all else it
-// needs comes from us, and nothing in it is inline.
+// Images that a page shows are in it as data: URIs (image_page.cc), or are files that
+// were chosen for an upload (blob:); all else it needs comes from us, and nothing in it
+// is inline.
 constexpr const char* content_security_policy =
-    "default-src 'self'; img-src 'self' data:; style-src 'self'; object-src 'none'; "
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 }  // namespace
