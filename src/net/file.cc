@@ -42,6 +42,13 @@ Result<File> File::create(const std::string& path) {
   return File(fd, path);
 }
 
+Result<File> File::open_directory(const std::string& path) {
+  const int fd =
+      uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (fd < 0) return system_error("open", path);
+  return File(fd, path);
+}
+
 Result<void> File::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = uninterrupted([&] { return ::write(fd_, bytes.data(), bytes.size()); });
@@ -53,6 +60,11 @@ Result<void> File::write(std::string_view bytes) {
 
 Result<void> File::sync() {
   if (uninterrupted([&] { return ::fdatasync(fd_); }) < 0) return system_error("fdatasync", path_);
+  return {};
+}
+
+Result<void> File::sync_file_system() {
+  if (uninterrupted([&] { return ::syncfs(fd_); }) < 0) return system_error("syncfs", path_);
   return {};
 }
 

@@ -26,6 +26,8 @@ class File {
   // Takes an exclusive advisory lock on the file, created if need be, for as
   // long as the File lives. Error unavailable: somebody else holds it.
   static Result<File> lock(const std::string& path);
+  // A directory, for sync_file_system().
+  static Result<File> open_directory(const std::string& path);
 
   File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
   File& operator=(File&& other) noexcept {
@@ -40,6 +42,8 @@ class File {
   // Returns when what was written would survive a power cut (fdatasync; the
   // name needs sync_directory as well).
   Result<void> sync();
+  // The same for all that is on its file system, names included (syncfs); see FileSystem.
+  Result<void> sync_file_system();
   // Closes it, once, whatever the result. An error means that what was written
   // may be lost: some file systems tell of that only now.
   Result<void> close();

@@ -1,0 +1,121 @@
+// BatchQueue: what costs nearly the same for many as for one, done for many at a
+// time (group commit).
+//
+//   Item item{...};
+//   const bool accepted = co_await queue.carry_out(item);   // item.result is there
+//
+// One batch is under way at a time; items that come meanwhile are the next one, in
+// the order of their arrival. An item that finds nothing under way waits for the end
+// of the loop's turn and no longer: for those that came in the same turn, never for
+// company. So batches grow by themselves to what comes in the time that one takes.
+//
+// An item lives in the frame of the one that awaits it. At most batch_max go into a
+// batch, and at most waiting_max wait: beyond that they are refused.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "base/gate.h"
+#include "base/task.h"
+#include "net/end_of_turn.h"
+
+namespace imgcached::net {
+
+// Counted since the start.
+struct BatchStats {
+  std::uint64_t batches = 0;
+  std::uint64_t items = 0;  // in them
+};
+
+struct BatchLimits {
+  std::size_t batch_max = 64;
+  // More than there can be connections, each of which waits for one item at a time:
+  // as offload_jobs_max, it bounds a mistake.
+  std::size_t waiting_max = 32'768;
+};
+
+template <class Item>
+class BatchQueue {
+ public:
+  using Batch = std::vector<Item*>;  // in the order of arrival, never empty
+  // Leaves in each item what came of it.
+  using Work = std::function<Task<void>(Batch)>;
+
+  BatchQueue(Loop& loop, Work work, BatchLimits limits = BatchLimits())
+      : work_(std::move(work)), limits_(limits), end_of_turn_(loop) {}
+  BatchQueue(const BatchQueue&) = delete;
+  BatchQueue& operator=(const BatchQueue&) = delete;
+  ~BatchQueue() { assert(waiting_.empty()); }
+
+  class CarryOut;
+  // Awaits that the item has been carried out; false: refused, too many wait.
+  // REQUIRES: the queue lives until then.
+  CarryOut carry_out(Item& item) { return CarryOut(*this, item); }
+
+  std::size_t waiting() const { return waiting_.size(); }
+  const BatchStats& stats() const { return stats_; }
+
+ private:
+  struct Waiting {
+    Item* item;
+    std::coroutine_handle<> waiter;
+  };
+
+  Task<void> run() {
+    while (!waiting_.empty()) {
+      co_await end_of_turn_.wait();
+      const auto end = waiting_.begin() +
+                       static_cast<std::ptrdiff_t>(std::min(waiting_.size(), limits_.batch_max));
+      const std::vector<Waiting> taken(waiting_.begin(), end);
+      waiting_.erase(waiting_.begin(), end);
+      ++stats_.batches;
+      stats_.items += taken.size();
+      Batch batch;
+      batch.reserve(taken.size());
+      for (const Waiting& one : taken) batch.push_back(one.item);
+      Task<void> working = work_(std::move(batch));
+      co_await std::move(working);
+      for (const Waiting& one : taken) one.waiter.resume();
+    }
+    is_running_ = false;
+  }
+
+  const Work work_;
+  const BatchLimits limits_;
+  EndOfTurn end_of_turn_;
+  std::vector<Waiting> waiting_;
+  BatchStats stats_;
+  bool is_running_ = false;
+  Gate gate_;
+};
+
+template <class Item>
+class BatchQueue<Item>::CarryOut {
+ public:
+  CarryOut(BatchQueue& queue, Item& item) : queue_(queue), item_(item) {}
+
+  bool await_ready() {
+    is_accepted_ = queue_.waiting_.size() < queue_.limits_.waiting_max;
+    return !is_accepted_;
+  }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    queue_.waiting_.push_back({&item_, waiter});
+    if (std::exchange(queue_.is_running_, true)) return;
+    queue_.gate_.spawn(queue_.run());
+  }
+  bool await_resume() const noexcept { return is_accepted_; }
+
+ private:
+  BatchQueue& queue_;
+  Item& item_;
+  bool is_accepted_ = false;
+};
+
+}  // namespace imgcached::net
