@@ -1,6 +1,11 @@
 #include "db/image_table.h"
 
+#include <bit>
 #include <cassert>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "db/sql_time.h"
 
@@ -33,24 +38,110 @@ std::string reading(std::string sql, Read read) {
   return sql;
 }
 
+// Of a batch. MariaDB's alone (10.3 and later), a comment to others: there a batch waits
+// for locks as long as the session says.
+#define SQL_NO_WAIT \
+  "/*M!100300 SET STATEMENT innodb_lock_wait_timeout = 0, lock_wait_timeout = 0 FOR */ "
+
+// A batch that took longer to fail leaves no time for a statement that waits for a lock.
+constexpr std::uint64_t alone_within_ms = 500;
+
+#define SQL_IMAGE_COLUMNS \
+  "`key`, location, content_type, byte_size, etag, " SQL_CREATED_AT_MS ", " SQL_UPDATED_AT_MS
+
+ImageRow image_of(Row& row) {
+  return {text_of(row[0]), text_of(row[1]),    text_of(row[2]),   unsigned_of(row[3]),
+          text_of(row[4]), integer_of(row[5]), integer_of(row[6])};
+}
+
+// So that there are few different statements to prepare, the last of a batch is repeated
+// up to the next power of two: which finds or changes nothing more.
+template <class Item>
+std::vector<Item*> padded(std::vector<Item*> batch) {
+  batch.resize(std::bit_ceil(batch.size()), batch.back());
+  return batch;
+}
+
+Error too_many_waiting() {
+  return Error{Errc::unavailable, "too many requests wait for the database; try again"};
+}
+
+Error unknown_outcome() {
+  return Error{Errc::uncertain, "somebody else changed this image meanwhile; look, and try again"};
+}
+
+// `part` as often as `count` says, with `separator` between.
+std::string repeated(std::string_view part, std::size_t count, std::string_view separator) {
+  std::string sql(part);
+  for (std::size_t i = 1; i < count; ++i) sql.append(separator).append(part);
+  return sql;
+}
+
+constexpr const char* insert_sql =
+    "INSERT INTO images (`key`, location, content_type, byte_size, etag, created_at, updated_at)"
+    " VALUES ";
+constexpr const char* inserted_values = "(?, ?, ?, ?, ?, " SQL_TIME ", " SQL_TIME ")";
+
+void add_inserted(std::vector<Value>& parameters, const ImageRow& row) {
+  parameters.insert(parameters.end(), {row.key, row.location, row.content_type, row.byte_size,
+                                       row.etag, row.created_at_ms, row.updated_at_ms});
+}
+
 }  // namespace
 
+ImageTable::ImageTable(Pool& pool)
+    : pool_(pool),
+      finds_(pool.loop(), [this](Finds batch) { return find_all(std::move(batch)); }),
+      inserts_(pool.loop(), [this](Changes batch) { return insert_all(std::move(batch)); }),
+      replacements_(pool.loop(), [this](Changes batch) { return replace_all(std::move(batch)); }) {}
+
+net::BatchStats ImageTable::change_batches() const {
+  const net::BatchStats &inserts = inserts_.stats(), &replacements = replacements_.stats();
+  return {inserts.batches + replacements.batches, inserts.items + replacements.items};
+}
+
 Task<Result<std::optional<ImageRow>>> ImageTable::find(std::string key, Read read) {
-  std::vector<Value> parameters{key};
-  std::string sql = "SELECT location, content_type, byte_size, etag, " SQL_CREATED_AT_MS
-                    ", " SQL_UPDATED_AT_MS " FROM images WHERE `key` = ?";
-  sql = reading(std::move(sql), read);
+  QueuedFind item{std::move(key), std::optional<ImageRow>()};
+  if (read == Read::settled) {
+    // It may wait for a lock, so it goes alone.
+    std::vector<Value> parameters{item.key};
+    Task<Result<QueryResult>> asking =
+        pool_.execute(reading("SELECT " SQL_IMAGE_COLUMNS " FROM images WHERE `key` = ?", read),
+                      std::move(parameters), Kind::repeatable);
+    Result<QueryResult> result = co_await std::move(asking);
+    if (!result) co_return std::move(result).error();
+    std::optional<ImageRow> found;
+    if (!result->rows.empty()) found = image_of(result->rows[0]);
+    co_return found;
+  }
+  const bool accepted = co_await finds_.carry_out(item);
+  if (!accepted) co_return too_many_waiting();
+  co_return std::move(item.result);
+}
+
+Task<void> ImageTable::find_all(Finds batch) {
+  std::vector<Value> parameters;
+  for (const QueuedFind* item : padded(batch)) parameters.emplace_back(item->key);
+  std::string sql = "SELECT " SQL_IMAGE_COLUMNS " FROM images WHERE `key` IN (" +
+                    repeated("?", parameters.size(), ", ") + ")";
   Task<Result<QueryResult>> asking =
       pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
   Result<QueryResult> result = co_await std::move(asking);
-  if (!result) co_return std::move(result).error();
-  std::optional<ImageRow> found;
-  if (!result->rows.empty()) {
-    Row& row = result->rows[0];
-    found = ImageRow{std::move(key),  text_of(row[0]),    text_of(row[1]),   unsigned_of(row[2]),
-                     text_of(row[3]), integer_of(row[4]), integer_of(row[5])};
+  if (!result) {
+    for (QueuedFind* item : batch) item->result = result.error();
+    co_return;
   }
-  co_return found;
+  std::unordered_map<std::string, ImageRow> rows;
+  for (Row& row : result->rows) {
+    ImageRow image = image_of(row);
+    std::string key = image.key;
+    rows.emplace(std::move(key), std::move(image));
+  }
+  for (QueuedFind* item : batch) {
+    const auto row = rows.find(item->key);
+    item->result =
+        row == rows.end() ? std::optional<ImageRow>() : std::optional<ImageRow>(row->second);
+  }
 }
 
 Task<Result<std::uint64_t>> ImageTable::count() {
@@ -62,24 +153,26 @@ Task<Result<std::uint64_t>> ImageTable::count() {
 }
 
 Task<Result<bool>> ImageTable::insert_if_absent(ImageRow row) {
-  std::vector<Value> parameters{
-      std::move(row.key), std::move(row.location), std::move(row.content_type),
-      row.byte_size,      std::move(row.etag),     row.created_at_ms,
-      row.updated_at_ms};
-  Task<Result<QueryResult>> inserting = pool_.execute(
-      "INSERT INTO images (`key`, location, content_type, byte_size, etag, created_at, updated_at)"
-      " VALUES (?, ?, ?, ?, ?, " SQL_TIME ", " SQL_TIME ")",
-      std::move(parameters), Kind::insert_new);
+  QueuedChange item{std::move(row), {}, false, false};
+  Result<bool> inserted = co_await submit(inserts_, item);
+  if (!item.goes_alone) co_return inserted;
+  std::vector<Value> parameters;
+  add_inserted(parameters, item.row);
+  Task<Result<QueryResult>> inserting = pool_.execute(std::string(insert_sql) + inserted_values,
+                                                      std::move(parameters), Kind::insert_new);
   Result<QueryResult> result = co_await std::move(inserting);
   if (!result) co_return std::move(result).error();
   co_return result->affected_rows == 1;
 }
 
 Task<Result<bool>> ImageTable::replace_if(std::string key, std::string old_location, ImageRow row) {
-  std::vector<Value> parameters{std::move(row.location), std::move(row.content_type),
-                                row.byte_size,           std::move(row.etag),
-                                row.updated_at_ms,       std::move(key),
-                                std::move(old_location)};
+  row.key = std::move(key);
+  QueuedChange item{std::move(row), std::move(old_location), false, false};
+  Result<bool> replaced = co_await submit(replacements_, item);
+  if (!item.goes_alone) co_return replaced;
+  const ImageRow& next = item.row;
+  std::vector<Value> parameters{next.location,      next.content_type, next.byte_size,   next.etag,
+                                next.updated_at_ms, next.key,          item.old_location};
   Task<Result<QueryResult>> updating = pool_.execute(
       "UPDATE images SET location = ?, content_type = ?, byte_size = ?, etag = ?, updated_at "
       "= " SQL_TIME " WHERE `key` = ? AND location = ?",
@@ -87,6 +180,104 @@ Task<Result<bool>> ImageTable::replace_if(std::string key, std::string old_locat
   Result<QueryResult> result = co_await std::move(updating);
   if (!result) co_return std::move(result).error();
   co_return result->affected_rows == 1;
+}
+
+Task<Result<bool>> ImageTable::submit(net::BatchQueue<QueuedChange>& queue, QueuedChange& item) {
+  const bool accepted = co_await queue.carry_out(item);
+  if (!accepted) co_return too_many_waiting();
+  co_return std::move(item.result);
+}
+
+// A key that exists is left as it is. With one row the error says it better, as it tells a key from
+// a location that exists.
+Task<void> ImageTable::insert_all(Changes batch) {
+  const std::uint64_t began_ms = pool_.loop().now_ms();
+  std::vector<Value> parameters;
+  const Changes all = padded(batch);
+  for (const QueuedChange* item : all) add_inserted(parameters, item->row);
+  std::string sql = std::string(SQL_NO_WAIT) + insert_sql;
+  sql += repeated(inserted_values, all.size(), ", ");
+  if (all.size() > 1) sql += " ON DUPLICATE KEY UPDATE `key` = images.`key`";
+  const Kind kind = all.size() > 1 ? Kind::write : Kind::insert_new;
+  Task<Result<QueryResult>> inserting = pool_.execute(std::move(sql), std::move(parameters), kind);
+  Result<QueryResult> result = co_await std::move(inserting);
+  Task<void> telling = tell_outcomes(batch, std::move(result), began_ms);
+  co_await std::move(telling);
+}
+
+// Of two that want to replace the same, the first wins. The location is assigned last, as the
+// assignments before must still see the old one. FORCE INDEX: a scan would lock the rows of others.
+Task<void> ImageTable::replace_all(Changes batch) {
+  const std::uint64_t began_ms = pool_.loop().now_ms();
+  const Changes all = padded(batch);
+  std::vector<Value> parameters;
+  std::string sql = SQL_NO_WAIT "UPDATE images FORCE INDEX (PRIMARY) SET ";
+  const auto assign = [&](const char* column, std::string_view value, auto value_of) {
+    sql.append(column).append(" = CASE");
+    const std::string branch = " WHEN `key` = ? AND location = ? THEN " + std::string(value);
+    sql += repeated(branch, all.size(), "");
+    sql += " END";
+    for (const QueuedChange* item : all) {
+      parameters.emplace_back(item->row.key);
+      parameters.emplace_back(item->old_location);
+      parameters.emplace_back(value_of(item->row));
+    }
+  };
+  assign("content_type", "?", [](const ImageRow& row) { return row.content_type; });
+  assign(", byte_size", "?", [](const ImageRow& row) { return row.byte_size; });
+  assign(", etag", "?", [](const ImageRow& row) { return row.etag; });
+  assign(", updated_at", SQL_TIME, [](const ImageRow& row) { return row.updated_at_ms; });
+  assign(", location", "?", [](const ImageRow& row) { return row.location; });
+  sql += " WHERE " + repeated("(`key` = ? AND location = ?)", all.size(), " OR ");
+  for (const QueuedChange* item : all) {
+    parameters.emplace_back(item->row.key);
+    parameters.emplace_back(item->old_location);
+  }
+  Task<Result<QueryResult>> updating = pool_.execute(std::move(sql), std::move(parameters));
+  Result<QueryResult> result = co_await std::move(updating);
+  Task<void> telling = tell_outcomes(batch, std::move(result), began_ms);
+  co_await std::move(telling);
+}
+
+// What the statement that was to make all the changes has come to.
+Task<void> ImageTable::tell_outcomes(Changes& batch, Result<QueryResult> result,
+                                     std::uint64_t began_ms) {
+  if (result) {
+    const std::uint64_t changed = result->affected_rows;
+    for (QueuedChange* item : batch) item->result = changed == batch.size();
+    if (batch.size() > 1 && changed != batch.size()) co_await tell_which(batch, changed);
+    co_return;
+  }
+  const bool is_certain = result.error().code != Errc::uncertain;
+  const bool has_time = pool_.loop().now_ms() - began_ms <= alone_within_ms;
+  for (QueuedChange* item : batch) {
+    item->result = result.error();
+    item->goes_alone = is_certain && has_time;
+  }
+}
+
+Task<void> ImageTable::tell_which(Changes& batch, std::uint64_t changed) {
+  std::vector<Value> parameters;
+  for (const QueuedChange* item : padded(batch)) parameters.emplace_back(item->row.key);
+  std::string sql =
+      "SELECT location FROM images WHERE `key` IN (" + repeated("?", parameters.size(), ", ") + ")";
+  Task<Result<QueryResult>> asking =
+      pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
+  Result<QueryResult> result = co_await std::move(asking);
+  std::unordered_set<std::string> locations;
+  if (result) {
+    for (Row& row : result->rows) locations.insert(text_of(row[0]));
+  }
+  std::uint64_t found = 0;
+  for (QueuedChange* item : batch) {
+    const bool is_there = locations.contains(item->row.location);
+    item->result = is_there;
+    if (is_there) ++found;
+  }
+  if (found == changed) co_return;
+  for (QueuedChange* item : batch) {
+    if (item->result && !*item->result) item->result = unknown_outcome();
+  }
 }
 
 Task<Result<bool>> ImageTable::remove_if(std::string key, std::string location) {

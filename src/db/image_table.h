@@ -3,8 +3,21 @@
 //
 // The row is the truth about a key: an upload has happened once its row says so.
 // A location is never reused, so the pair (key, location) names one upload, and
-// "change it if it is still this one" needs no transaction. Each function is one
-// statement; its failures are those of Pool::execute().
+// "change it if it is still this one" needs no transaction. The failures of a function
+// are those of Pool::execute().
+//
+// find(), insert_if_absent() and replace_if() go in batches, a statement for each
+// (net/batch_queue.h), since a commit costs the same for many rows as for one, and a trip
+// to the server nearly so. Each still has an outcome of its own:
+//
+//  * A batch that did less than all of it tells how many rows it changed, not which. They
+//    are read then: a row with our location is one that was changed. If fewer are found
+//    than were changed, somebody has changed one again, and those not found are uncertain.
+//  * A batch does not wait for locks, so whoever holds one row holds up no other. When it
+//    fails and certainly did nothing, each of it goes alone, as one statement that waits.
+//  * A batch of uncertain outcome is uncertain for each of it.
+//
+// A find joins no statement that has been sent: it sees all that was committed before it.
 //
 // The statements about one key are virtual for tests that decide when each of them
 // is carried out.
@@ -18,6 +31,7 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "db/pool.h"
+#include "net/batch_queue.h"
 
 namespace imgcached::db {
 
@@ -54,7 +68,7 @@ class ImageTable {
  public:
   static constexpr std::size_t batch_max = 500;  // of remove_batch()
 
-  explicit ImageTable(Pool& pool) : pool_(pool) {}
+  explicit ImageTable(Pool& pool);
   virtual ~ImageTable() = default;
 
   virtual Task<Result<std::optional<ImageRow>>> find(std::string key, Read read = Read::committed);
@@ -83,8 +97,34 @@ class ImageTable {
   // remove_if() for all of `images`; how many rows went. REQUIRES: at most batch_max.
   Task<Result<std::uint64_t>> remove_batch(std::vector<ImageLocation> images);
 
+  // Of inserts and replacements.
+  net::BatchStats change_batches() const;
+
  private:
+  struct QueuedFind {
+    std::string key;
+    Result<std::optional<ImageRow>> result;
+  };
+  struct QueuedChange {
+    ImageRow row;
+    std::string old_location;  // of a replacement
+    bool goes_alone;           // nothing was done, the result says why
+    Result<bool> result;
+  };
+  using Finds = net::BatchQueue<QueuedFind>::Batch;
+  using Changes = net::BatchQueue<QueuedChange>::Batch;
+
+  Task<void> find_all(Finds batch);
+  Task<void> insert_all(Changes batch);
+  Task<void> replace_all(Changes batch);
+  Task<void> tell_outcomes(Changes& batch, Result<QueryResult> result, std::uint64_t began_ms);
+  Task<void> tell_which(Changes& batch, std::uint64_t changed);
+  Task<Result<bool>> submit(net::BatchQueue<QueuedChange>& queue, QueuedChange& item);
+
   Pool& pool_;
+  net::BatchQueue<QueuedFind> finds_;
+  net::BatchQueue<QueuedChange> inserts_;
+  net::BatchQueue<QueuedChange> replacements_;
 };
 
 }  // namespace imgcached::db

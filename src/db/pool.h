@@ -66,6 +66,7 @@ class Pool {
   // pool goes. REQUIRES: no statement under way.
   Task<void> close();
 
+  net::Loop& loop() { return loop_; }
   std::size_t connections() const { return open_; }  // idle or in use
   std::size_t waiters() const { return waiters_.size(); }
 

@@ -110,15 +110,29 @@ Result<void> BlobWriter::write_buffer() {
   return written;
 }
 
-Result<void> BlobWriter::make_durable(const std::string& location) {
-  const bool strict = store_->options_.durability == Durability::strict;
+Result<void> BlobWriter::put_in_place(const std::string& location, bool syncs) {
   Result<void> done = write_buffer();
-  if (done && strict) done = file_->sync();
+  if (done && syncs) done = file_->sync();
   if (done) done = file_->close();
   const std::string final_path = store_->path(location);
   if (done) done = net::rename_file(unfinished_path(), final_path);
-  if (done && strict) done = net::sync_directory(final_path.substr(0, final_path.rfind('/')));
+  if (done && syncs) done = net::sync_directory(final_path.substr(0, final_path.rfind('/')));
   return done;
+}
+
+// A file that has been begun goes by itself. A sync that others made meanwhile may have been
+// the one that was told of its failed write; and a large one would hold up all the small ones.
+Task<Result<void>> BlobWriter::make_durable(std::string location) {
+  if (store_->committer_ && !file_) {
+    auto place = [this, &location] { return put_in_place(location, false); };
+    Task<Result<void>> committing = store_->committer_->commit(place);
+    Result<void> committed = co_await std::move(committing);
+    co_return committed;
+  }
+  const bool syncs = store_->options_.durability == Durability::strict;
+  auto job = [&] { return put_in_place(location, syncs); };
+  Result<void> done = co_await net::offload(*store_->loop_, job);
+  co_return done;
 }
 
 Task<Result<BlobWriter::Finished>> BlobWriter::finish() {
@@ -134,8 +148,7 @@ Task<Result<BlobWriter::Finished>> BlobWriter::finish() {
     }
   }
   const std::string location = name_.substr(0, 2) + "/" + name_;
-  auto job = [this, &location] { return make_durable(location); };
-  Result<void> durable = co_await net::offload(*store_->loop_, job);
+  Result<void> durable = co_await make_durable(location);
   if (!durable) {
     co_await discard();
     // It may have got its name all the same, one that may not survive a power cut.
@@ -243,6 +256,12 @@ Result<void> BlobStore::prepare() {
     if (!removed) return std::move(removed).error();
   }
   if (!left->empty()) log::info("unfinished_uploads_removed count={}", left->size());
+
+  if (options_.durability == Durability::strict) {
+    std::optional<net::FileSystem> file_system = net::FileSystem::open_if_reliable(options_.root);
+    log::info("uploads_synced by={}", file_system ? "file_system" : "file");
+    if (file_system) committer_ = std::make_unique<BlobCommitter>(*loop_, std::move(*file_system));
+  }
   return {};
 }
 

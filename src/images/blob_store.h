@@ -14,14 +14,17 @@
 // location whole and never changes afterwards.
 //
 // Durability::strict: finish() returns when file and name would survive a power
-// cut: fdatasync, rename, fsync of the directory. Durability::none leaves that
-// to the operating system.
+// cut. Where one sync of the file system can be relied upon (net/file_system.h), small
+// files that are finished at the same time share it (blob_committer.h); large ones, and
+// all elsewhere, go by themselves: fdatasync, rename, fsync of the directory. Durability::none
+// leaves it to the operating system.
 //
 // read(), remove() and probe() are virtual for tests that decide when each is carried
 // out.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +34,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "images/blob_committer.h"
 #include "images/image_type.h"
 #include "net/file.h"
 #include "net/loop.h"
@@ -91,7 +95,8 @@ class BlobWriter {
   Result<void> judge_type();
   Task<Result<void>> flush();
   Result<void> write_buffer();
-  Result<void> make_durable(const std::string& location);
+  Result<void> put_in_place(const std::string& location, bool syncs);
+  Task<Result<void>> make_durable(std::string location);
   void settle();
   std::string unfinished_path() const;
 
@@ -144,6 +149,11 @@ class BlobStore {
 
   BlobWriter begin() { return BlobWriter(*this); }
 
+  // Files that were made durable together, and those that wait to be; none where each
+  // goes by itself.
+  net::BatchStats batches() const { return committer_ ? committer_->stats() : net::BatchStats(); }
+  std::size_t uploads_waiting() const { return committer_ ? committer_->waiting() : 0; }
+
   // Errors: not_found, unavailable, storage_failed.
   virtual Task<Result<Blob>> read(std::string location);
   // Removes the files in one trip. One that is gone already is no error, one
@@ -174,8 +184,9 @@ class BlobStore {
   net::Loop* loop_;
   BlobStoreOptions options_;
   net::File lock_;
-  std::size_t upload_files_ = 0;  // open
-  NewPaths made_;                 // goes before the lock does
+  std::unique_ptr<BlobCommitter> committer_;  // null: each file goes by itself
+  std::size_t upload_files_ = 0;              // open
+  NewPaths made_;                             // goes before the lock does
   Random names_;
   std::vector<std::string> left_behind_;  // files that should be gone, and could not be removed
 };

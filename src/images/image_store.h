@@ -159,6 +159,11 @@ class ImageStore {
   BlobWriter begin_upload() { return blobs_.begin(); }
 
   const ImageStoreStats& stats() const { return stats_; }
+  // What was made durable together: the files of uploads, and the rows. Small uploads
+  // that wait for the next such sync.
+  net::BatchStats file_batches() const { return blobs_.batches(); }
+  net::BatchStats row_batches() const { return table_.change_batches(); }
+  std::size_t uploads_waiting() const { return blobs_.uploads_waiting(); }
   // Whether something stayed open after a write, see above.
   bool is_settling() const { return settling_; }
   // What stays open, see above: writes, and invalidations (all of them count as one).

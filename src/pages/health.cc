@@ -70,6 +70,15 @@ Task<http::Response> Health::metrics(http::Request&) {
   metrics.counter("imgcached_removals_total", "Images removed.", stats.removals);
   metrics.counter("imgcached_cache_errors_total", "Failed calls of the cache service.",
                   stats.cache_errors);
+  const net::BatchStats files = store_.file_batches(), rows = store_.row_batches();
+  metrics.counter("imgcached_file_batches_total", "Syncs that made small uploads durable.",
+                  files.batches);
+  metrics.counter("imgcached_file_batch_uploads_total", "Uploads in those.", files.items);
+  metrics.counter("imgcached_row_batches_total", "Statements that stored rows of uploads.",
+                  rows.batches);
+  metrics.counter("imgcached_row_batch_uploads_total", "Uploads in those.", rows.items);
+  metrics.gauge("imgcached_uploads_waiting", "Small uploads that wait for the next sync.",
+                store_.uploads_waiting());
   metrics.gauge("imgcached_unsettled_writes", "Writes of which the database did not say more.",
                 store_.unsettled_writes());
   metrics.gauge("imgcached_undelivered_invalidations", "Invalidations that the cache has to hear.",

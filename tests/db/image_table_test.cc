@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "tests/db/bench.h"
@@ -39,8 +42,54 @@ struct TableBench : Bench {
     }
     return found;
   }
+  // All of them begin in one turn of the loop; their outcomes.
+  template <class T>
+  std::vector<Result<T>> together(std::vector<Task<Result<T>>> tasks) {
+    std::vector<std::optional<Result<T>>> outcomes(tasks.size());
+    Gate gate;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      gate.spawn(keep_result(std::move(tasks[i]), outcomes[i]));
+    }
+    while (gate.running() > 0) uv_run(loop.raw(), UV_RUN_ONCE);
+    std::vector<Result<T>> results;
+    for (std::optional<Result<T>>& outcome : outcomes) results.push_back(std::move(*outcome));
+    return results;
+  }
+  struct Replacement {
+    std::string key;
+    std::string old_location;
+    std::string location;
+  };
+  std::vector<Result<bool>> replace_together(const std::vector<Replacement>& all) {
+    std::vector<Task<Result<bool>>> tasks;
+    for (const Replacement& one : all) {
+      tasks.push_back(table.replace_if(one.key, one.old_location, row_of(one.key, one.location)));
+    }
+    return together(std::move(tasks));
+  }
+  std::vector<Result<bool>> insert_together(const std::vector<ImageLocation>& all) {
+    std::vector<Task<Result<bool>>> tasks;
+    for (const ImageLocation& one : all) {
+      tasks.push_back(table.insert_if_absent(row_of(one.key, one.location)));
+    }
+    return together(std::move(tasks));
+  }
+  std::string location(const std::string& key) {
+    const std::optional<ImageRow> row = must(table.find(key));
+    return row ? row->location : std::string();
+  }
+  std::uint64_t batches() { return table.change_batches().batches; }
   int files = 0;
 };
+
+// What came of changes: + done, - not done, or the first letter of the error.
+std::string outcomes_of(const std::vector<Result<bool>>& results) {
+  std::string text;
+  for (const Result<bool>& result : results) {
+    text += result ? (*result ? '+' : '-') : to_string(result.error().code)[0];
+  }
+  return text;
+}
 
 using Keys = std::vector<std::string>;
 
@@ -300,4 +349,204 @@ TEST_CASE("a whole batch of the longest keys can be removed at once") {
     if (i % 100 == 0) bench.must(bench.table.insert_if_absent(row_of(key, std::to_string(i))));
   }
   CHECK(bench.must(bench.table.remove_batch(std::move(batch))) == 5);
+}
+
+// --- Batches ------------------------------------------------------------------------------------
+
+TEST_CASE("changes that come together are one statement, and each is done") {
+  TableBench bench;
+  CHECK(outcomes_of(bench.insert_together({{"a", "1"}, {"b", "2"}, {"c", "3"}})) == "+++");
+  CHECK(bench.batches() == 1);
+  CHECK(outcomes_of(bench.replace_together({{"c", "3", "6"}, {"a", "1", "4"}, {"b", "2", "5"}})) ==
+        "+++");
+  CHECK(bench.batches() == 2);
+  CHECK(bench.table.change_batches().items == 6);
+  CHECK(bench.location("a") == "4");
+  CHECK(bench.location("b") == "5");
+  CHECK(bench.location("c") == "6");
+}
+
+TEST_CASE("each row of a batch gets its own values") {
+  TableBench bench;
+  std::vector<Task<Result<bool>>> tasks;
+  for (int i = 0; i < 5; ++i) bench.insert(std::to_string(i));
+  for (int i = 0; i < 5; ++i) {
+    ImageRow next = row_of(std::to_string(i), "new " + std::to_string(i));
+    next.content_type = "image/" + std::to_string(i);
+    next.byte_size = 100 + static_cast<std::uint64_t>(i);
+    next.etag = std::string(32, static_cast<char>('a' + i));
+    next.updated_at_ms = 4'000'000'000'000 + i;
+    tasks.push_back(bench.table.replace_if(next.key, "file of " + std::to_string(i + 1), next));
+  }
+  CHECK(outcomes_of(bench.together(std::move(tasks))) == "+++++");
+  for (int i = 0; i < 5; ++i) {
+    const std::optional<ImageRow> found = bench.must(bench.table.find(std::to_string(i)));
+    REQUIRE(found.has_value());
+    CHECK(found->location == "new " + std::to_string(i));
+    CHECK(found->content_type == "image/" + std::to_string(i));
+    CHECK(found->byte_size == 100 + static_cast<std::uint64_t>(i));
+    CHECK(found->etag == std::string(32, static_cast<char>('a' + i)));
+    CHECK(found->created_at_ms == 1'700'000'000'123);
+    CHECK(found->updated_at_ms == 4'000'000'000'000 + i);
+  }
+}
+
+TEST_CASE("of a batch each is told what became of it, and the first of one key wins") {
+  TableBench bench;
+  CHECK(outcomes_of(bench.insert_together(
+            {{"a", "1"}, {"b", "2"}, {"a", "3"}, {"a", "4"}, {"c", "5"}})) == "++--+");
+  CHECK(bench.batches() == 1);
+  CHECK(bench.location("a") == "1");
+  CHECK(outcomes_of(bench.insert_together({{"a", "6"}, {"d", "7"}})) == "-+");
+  CHECK(bench.location("a") == "1");
+
+  CHECK(outcomes_of(bench.replace_together({{"a", "1", "11"},
+                                            {"a", "1", "12"},
+                                            {"b", "not its", "13"},
+                                            {"absent", "5", "14"},
+                                            {"c", "5", "15"}})) == "+---+");
+  CHECK(bench.location("a") == "11");
+  CHECK(bench.location("b") == "2");
+  CHECK(bench.location("c") == "15");
+  CHECK(!bench.must(bench.table.find("absent")).has_value());
+}
+
+TEST_CASE("a change that must not happen does not happen by the right of another one") {
+  TableBench bench;
+  REQUIRE(outcomes_of(bench.insert_together({{"k", "1"}, {"other", "2"}})) == "++");
+  CHECK(outcomes_of(bench.replace_together(
+            {{"k", "0", "stale"}, {"k", "1", "right"}, {"other", "1", "foreign"}})) == "-+-");
+  CHECK(bench.location("k") == "right");
+  CHECK(bench.location("other") == "2");
+}
+
+TEST_CASE("batches do what one change after the other would, with random keys") {
+  TableBench bench;
+  const std::uint64_t seed = Random::from_os().next();
+  CAPTURE(seed);
+  Random random(seed);
+  std::map<std::string, std::string> model;
+  std::vector<std::string> used = {"none"};
+  for (int round = 0; round < 60; ++round) {
+    const bool inserts = random.below(3) == 0;
+    std::vector<TableBench::Replacement> replacements;
+    std::vector<ImageLocation> insertions;
+    std::map<std::string, std::string> next = model;
+    std::string expected;
+    for (std::uint64_t left = 1 + random.below(9); left > 0; --left) {
+      const std::string key(1, static_cast<char>('a' + random.below(6)));
+      const std::string location = std::to_string(used.size());
+      used.push_back(location);
+      if (inserts) {
+        insertions.push_back({key, location});
+        expected += next.emplace(key, location).second ? '+' : '-';
+        continue;
+      }
+      const bool knows = random.below(3) != 0 && model.contains(key);
+      const std::string old = knows ? model[key] : used[random.below(used.size() - 1)];
+      replacements.push_back({key, old, location});
+      const auto row = next.find(key);
+      const bool is_its = row != next.end() && row->second == old;
+      if (is_its) row->second = location;
+      expected += is_its ? '+' : '-';
+    }
+    model = next;
+    CHECK(outcomes_of(inserts ? bench.insert_together(insertions)
+                              : bench.replace_together(replacements)) == expected);
+    for (const auto& [key, location] : model) CHECK(bench.location(key) == location);
+  }
+  CHECK(bench.must(bench.table.count()) == model.size());
+}
+
+TEST_CASE("finds that come together each find their own") {
+  TableBench bench;
+  for (const char* key : {"a", "b", "c"}) bench.insert(key);
+  std::vector<Task<Result<std::optional<ImageRow>>>> tasks;
+  for (const char* key : {"c", "absent", "a", "c", "b"}) tasks.push_back(bench.table.find(key));
+  std::string found;
+  for (const auto& result : bench.together(std::move(tasks))) {
+    REQUIRE(result.ok());
+    found += *result ? (**result).key + "@" + (**result).location + " " : "none ";
+  }
+  CHECK(found == "c@file of 3 none a@file of 1 c@file of 3 b@file of 2 ");
+}
+
+TEST_CASE("a batch has 64 at most") {
+  TableBench bench;
+  std::vector<ImageLocation> images;
+  for (int i = 0; i < 130; ++i) images.push_back({std::to_string(i), "of " + std::to_string(i)});
+  CHECK(outcomes_of(bench.insert_together(images)) == std::string(130, '+'));
+  CHECK(bench.batches() == 3);
+  CHECK(bench.must(bench.table.count()) == 130);
+}
+
+TEST_CASE("a locked row refuses its own change, the others of the batch are done") {
+  TableBench bench;
+  REQUIRE(outcomes_of(bench.insert_together({{"a", "1"}, {"b", "2"}, {"c", "3"}})) == "+++");
+  Session writer;
+  writer.must("SET autocommit = 0");
+  writer.must("UPDATE " + bench.settings.name + ".images SET byte_size = 1 WHERE `key` = 'b'");
+  CHECK(outcomes_of(bench.replace_together({{"a", "1", "4"}, {"b", "2", "5"}, {"c", "3", "6"}})) ==
+        "+u+");
+  CHECK(bench.location("a") == "4");
+  CHECK(bench.location("c") == "6");
+  const Stopwatch alone;
+  const std::vector<Result<bool>> refused = bench.replace_together({{"b", "2", "7"}});
+  REQUIRE(!refused[0].ok());
+  CHECK(refused[0].error().code == Errc::unavailable);  // not in doubt
+  CHECK(alone.elapsed_ms() < 2000);
+  writer.must("COMMIT");
+  CHECK(bench.location("b") == "2");
+  CHECK(outcomes_of(bench.replace_together({{"b", "2", "8"}})) == "+");
+}
+
+TEST_CASE("a key that somebody else is inserting refuses its own insert, the others are done") {
+  TableBench bench;
+  Session writer;
+  writer.must("SET autocommit = 0");
+  writer.must("INSERT INTO " + bench.settings.name +
+              ".images VALUES ('b', '1', 'image/png', 1, '', NOW(), NOW())");
+  CHECK(outcomes_of(bench.insert_together({{"a", "2"}, {"b", "3"}, {"c", "4"}})) == "+u+");
+  writer.must("COMMIT");
+  CHECK(outcomes_of(bench.insert_together({{"b", "5"}, {"d", "6"}})) == "-+");
+}
+
+TEST_CASE("a row that the server refuses does not refuse the others of its batch") {
+  TableBench bench;
+  const std::string too_long(300, 'x');
+  CHECK(outcomes_of(bench.insert_together({{"a", "1"}, {"b", too_long}, {"c", "3"}})) == "+i+");
+  CHECK(outcomes_of(bench.replace_together({{"a", "1", too_long}, {"c", "3", "4"}})) == "i+");
+  CHECK(bench.location("a") == "1");
+  CHECK(bench.location("c") == "4");
+}
+
+TEST_CASE("when the database does not answer a batch, each of it is in doubt") {
+  TableBench bench;
+  REQUIRE(outcomes_of(bench.insert_together({{"a", "1"}, {"b", "2"}})) == "++");
+  REQUIRE(outcomes_of(bench.replace_together({{"a", "1", "3"}, {"b", "2", "4"}})) == "++");
+  const Stopwatch watch;
+  std::vector<Result<bool>> results;
+  {
+    const Frozen frozen;
+    results = bench.replace_together({{"a", "3", "5"}, {"b", "4", "6"}});
+  }
+  for (const Result<bool>& result : results) {
+    REQUIRE(!result.ok());
+    CHECK(result.error().code == Errc::uncertain);
+  }
+  CHECK(watch.elapsed_ms() < 2000);
+}
+
+TEST_CASE("what is changed again before it can be told is in doubt, and only that") {
+  TableBench bench;
+  REQUIRE(outcomes_of(bench.insert_together({{"a", "1"}})) == "+");
+  // It is stored, but under another location when it is looked for.
+  Session other;
+  other.must("CREATE TRIGGER " + bench.settings.name + ".again BEFORE INSERT ON " +
+             bench.settings.name +
+             ".images FOR EACH ROW SET NEW.location = IF(NEW.location = '3', '30', NEW.location)");
+  const std::vector<Result<bool>> results =
+      bench.insert_together({{"a", "2"}, {"b", "3"}, {"c", "4"}});
+  CHECK(outcomes_of(results) == "uu+");
+  for (std::size_t i : {0u, 1u}) CHECK(results[i].error().code == Errc::uncertain);
 }

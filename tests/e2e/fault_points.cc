@@ -16,7 +16,8 @@ std::string library_path() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libfaults.so";
 }
 
-void copy_name(std::string_view name, std::array<char, 16>& to) {
+template <std::size_t size>
+void copy_name(std::string_view name, std::array<char, size>& to) {
   REQUIRE(name.size() < to.size());
   to.fill('\0');
   std::copy(name.begin(), name.end(), to.begin());
@@ -62,6 +63,17 @@ std::vector<std::string> FaultPoints::points() const {
   std::vector<std::string> points;
   for (std::size_t i = 0; i < count; ++i) points.emplace_back(control_->points[i].data());
   return points;
+}
+
+void FaultPoints::hold_at(std::string_view point) {
+  control_->is_held = false;
+  copy_name(point, control_->hold_at);
+  control_->is_holding = true;
+}
+
+void FaultPoints::await_held() const {
+  eventually("the server comes to the point where it is held",
+             [&] { return control_->is_held.load(); });
 }
 
 void FaultPoints::fail(std::initializer_list<Fault> faults) {

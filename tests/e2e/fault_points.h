@@ -53,6 +53,12 @@ class FaultPoints {
   std::vector<std::string> points() const;
   bool has_killed() const { return control_->is_killed; }
 
+  // The next thread that passes the point waits there until release(), or until another
+  // point is named.
+  void hold_at(std::string_view point);
+  void await_held() const;
+  void release() { control_->is_holding = false; }
+
   // From now on, instead of what went wrong until now. At each call the first
   // that is for it counts.
   void fail(std::initializer_list<Fault> faults);

@@ -34,6 +34,9 @@ DEPLOYED_TEST_CASE("health: metrics are Prometheus text and count what happens")
     return sample(backend_after, name) - sample(backend, name);
   };
   CHECK(grown("imgcached_uploads_total") == 1);
+  CHECK(grown("imgcached_row_batches_total") == 1);
+  CHECK(grown("imgcached_row_batch_uploads_total") == 1);
+  CHECK(grown("imgcached_file_batches_total") == grown("imgcached_file_batch_uploads_total"));
   CHECK(grown("imgcached_image_hits_total") == 1);
   CHECK(grown("imgcached_image_misses_total") == 1);
   CHECK(grown("imgcached_http_responses_total{server=\"backend\",status=\"4xx\"}") == 1);

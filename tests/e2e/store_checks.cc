@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/blob.h"
+#include "net/file_system.h"
 #include "tests/e2e/deployment.h"
 
 namespace imgcached::e2e {
@@ -58,6 +59,10 @@ std::set<std::string> files_of(const Server& server) {
     if (entry->is_regular_file() && entry.depth() > 0) files.insert(fs::relative(*entry, root));
   }
   return files;
+}
+
+bool are_synced_together(const Server& server) {
+  return net::FileSystem::open_if_reliable(server.images_directory()).has_value();
 }
 
 void check_files_match_rows(const Server& server) { check_files(server, rows_of(server)); }

@@ -18,6 +18,10 @@ namespace imgcached::e2e {
 // what lies beside the directories of these is neither.
 std::set<std::string> files_of(const Server& server);
 
+// Whether small uploads are made durable together, by one sync of the file system, where
+// these tests keep their images.
+bool are_synced_together(const Server& server);
+
 // No file without a row, an unfinished upload being one, and no row without its
 // file.
 void check_files_match_rows(const Server& server);

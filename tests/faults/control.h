@@ -37,7 +37,10 @@ struct Control {
   std::atomic<bool> is_killed;
   std::atomic<std::uint32_t> passed;                             // points since the recording began
   std::array<std::array<char, point_bytes>, points_max> points;  // their names, NUL-terminated
-  std::atomic<std::uint32_t> rules_active;                       // the first so many
+  std::array<char, point_bytes> hold_at;                         // the name of a point
+  std::atomic<bool> is_holding;  // who passes it waits, until either changes
+  std::atomic<bool> is_held;
+  std::atomic<std::uint32_t> rules_active;  // the first so many
   std::array<Rule, rules_max> rules;
 };
 

@@ -17,7 +17,7 @@
 // `tmp` (an unfinished upload), `identity`, `lock`, `directory` (one that holds
 // images), `root`.
 //
-// At a point the process can be made to kill itself, and a call on a file to
+// At a point the process can be made to kill itself, or to wait, and a call on a file to
 // fail or to fall short; control.h says by what. Without the variable it names,
 // nothing happens. The library is not built with a sanitizer: it calls on the
 // next definition of what it replaces, which is the sanitizer's own.
@@ -85,14 +85,24 @@ Function* next(const char* name) {
 
 // --- Points -------------------------------------------------------------------------------------
 
+void hold(const char* point) {
+  const auto is_for_us = [&] {
+    return control->is_holding && std::strcmp(control->hold_at.data(), point) == 0;
+  };
+  if (!is_for_us()) return;
+  control->is_held = true;
+  while (is_for_us()) ::usleep(1000);
+}
+
 void pass(const char* moment, const char* operation, const char* object) {
-  if (!control || !control->is_recording) return;
+  if (!control || !(control->is_recording || control->is_holding)) return;
   const int reason = errno;
+  std::array<char, point_bytes> point;
+  std::snprintf(point.data(), point.size(), "%s %s %s", moment, operation, object);
+  hold(point.data());
+  if (!control->is_recording) return;
   const std::uint32_t index = control->passed++;
-  if (index < points_max) {
-    std::snprintf(control->points[index].data(), point_bytes, "%s %s %s", moment, operation,
-                  object);
-  }
+  if (index < points_max) control->points[index] = point;
   if (index + 1 == control->kill_at) {
     control->is_killed = true;
     ::kill(::getpid(), SIGKILL);
@@ -209,6 +219,8 @@ class Statements {
     const std::lock_guard lock(mutex_);
     verbs_.erase(statement);
     if (sql.find(" images") == std::string_view::npos) return;
+    // A comment before it holds what is for one kind of server only.
+    if (sql.starts_with("/*")) sql.remove_prefix(sql.find("*/ ") + 3);
     for (const char* verb : {"SELECT", "INSERT", "UPDATE", "DELETE"}) {
       if (sql.starts_with(verb)) verbs_[statement] = verb;
     }
@@ -306,6 +318,11 @@ int fdatasync(int fd) {
 
 int fsync(int fd) {
   return guarded("fsync", kind_of(fd), -1, [&](std::size_t) { return NEXT(fsync)(fd); });
+}
+
+// All of the file system; the file is the one that it is named by.
+int syncfs(int fd) noexcept {
+  return guarded("syncfs", kind_of(fd), -1, [&](std::size_t) { return NEXT(syncfs)(fd); });
 }
 
 int rename(const char* from, const char* to) {
