@@ -114,7 +114,9 @@ Task<Result<std::optional<ImageRow>>> ImageTable::find(std::string key, Read rea
     if (!result->rows.empty()) found = image_of(result->rows[0]);
     co_return found;
   }
-  const bool accepted = co_await finds_.carry_out(item);
+  const net::BatchStart start =
+      read == Read::together ? net::BatchStart::end_of_turn : net::BatchStart::at_once;
+  const bool accepted = co_await finds_.carry_out(item, start);
   if (!accepted) co_return too_many_waiting();
   co_return std::move(item.result);
 }

@@ -61,6 +61,7 @@ struct ImageLocation {
 
 enum class Read {
   committed,  // what is committed now
+  together,   // the same, with others that ask in the same turn of the loop
   settled,    // waits for a change that is being made, a second at most (then unavailable)
 };
 

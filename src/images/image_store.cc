@@ -241,7 +241,8 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload,
 // stands for itself, so there is no transaction to deadlock or to be left open.
 Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row, Precondition precondition) {
   for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
-    Result<std::optional<db::ImageRow>> present = co_await table_.find(row.key);
+    // Those whose files became durable together go on together.
+    Result<std::optional<db::ImageRow>> present = co_await table_.find(row.key, db::Read::together);
     if (!present) co_return Commit{Outcome::failed, {}, 0, std::move(present).error()};
     Result<void> allowed = judge(precondition, *present);
     if (!allowed) co_return Commit{Outcome::failed, {}, 0, std::move(allowed).error()};

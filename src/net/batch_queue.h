@@ -7,7 +7,8 @@
 // One batch is under way at a time; items that come meanwhile are the next one, in
 // the order of their arrival. An item that finds nothing under way waits for the end
 // of the loop's turn and no longer: for those that came in the same turn, never for
-// company. So batches grow by themselves to what comes in the time that one takes.
+// company; or it starts at once. So batches grow by themselves to what comes in the
+// time that one takes.
 //
 // An item lives in the frame of the one that awaits it. At most batch_max go into a
 // batch, and at most waiting_max wait: beyond that they are refused.
@@ -34,6 +35,12 @@ struct BatchStats {
   std::uint64_t items = 0;  // in them
 };
 
+// When an item is carried out that finds nothing under way.
+enum class BatchStart {
+  end_of_turn,  // with those that come in the same turn: they would wait for a whole batch else
+  at_once,      // alone, with what it waits for going on while the turn does
+};
+
 struct BatchLimits {
   std::size_t batch_max = 64;
   // More than there can be connections, each of which waits for one item at a time:
@@ -57,7 +64,9 @@ class BatchQueue {
   class CarryOut;
   // Awaits that the item has been carried out; false: refused, too many wait.
   // REQUIRES: the queue lives until then.
-  CarryOut carry_out(Item& item) { return CarryOut(*this, item); }
+  CarryOut carry_out(Item& item, BatchStart start = BatchStart::end_of_turn) {
+    return CarryOut(*this, item, start);
+  }
 
   std::size_t waiting() const { return waiting_.size(); }
   const BatchStats& stats() const { return stats_; }
@@ -68,9 +77,10 @@ class BatchQueue {
     std::coroutine_handle<> waiter;
   };
 
-  Task<void> run() {
+  Task<void> run(BatchStart start) {
     while (!waiting_.empty()) {
-      co_await end_of_turn_.wait();
+      if (start == BatchStart::end_of_turn) co_await end_of_turn_.wait();
+      start = BatchStart::end_of_turn;
       const auto end = waiting_.begin() +
                        static_cast<std::ptrdiff_t>(std::min(waiting_.size(), limits_.batch_max));
       const std::vector<Waiting> taken(waiting_.begin(), end);
@@ -99,7 +109,8 @@ class BatchQueue {
 template <class Item>
 class BatchQueue<Item>::CarryOut {
  public:
-  CarryOut(BatchQueue& queue, Item& item) : queue_(queue), item_(item) {}
+  CarryOut(BatchQueue& queue, Item& item, BatchStart start)
+      : queue_(queue), item_(item), start_(start) {}
 
   bool await_ready() {
     is_accepted_ = queue_.waiting_.size() < queue_.limits_.waiting_max;
@@ -108,13 +119,14 @@ class BatchQueue<Item>::CarryOut {
   void await_suspend(std::coroutine_handle<> waiter) {
     queue_.waiting_.push_back({&item_, waiter});
     if (std::exchange(queue_.is_running_, true)) return;
-    queue_.gate_.spawn(queue_.run());
+    queue_.gate_.spawn(queue_.run(start_));
   }
   bool await_resume() const noexcept { return is_accepted_; }
 
  private:
   BatchQueue& queue_;
   Item& item_;
+  const BatchStart start_;
   bool is_accepted_ = false;
 };
 

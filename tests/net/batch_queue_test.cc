@@ -51,9 +51,9 @@ struct Rig {
     co_await hold;
     for (Letter* letter : batch) letter->is_done = true;
   }
-  Task<void> send(char name) {
+  Task<void> send(char name, BatchStart start = BatchStart::end_of_turn) {
     Letter letter{name};
-    const bool is_accepted = co_await queue.carry_out(letter);
+    const bool is_accepted = co_await queue.carry_out(letter, start);
     CHECK(letter.is_done == is_accepted);
     (is_accepted ? accepted : refused) += name;
   }
@@ -92,6 +92,25 @@ TEST_CASE("an item that finds nothing under way does not wait for company") {
     CHECK(rig.begun.back() == name);
     CHECK(rig.accepted.back() == *name);
   }
+}
+
+TEST_CASE("an item that starts at once does so when nothing is under way") {
+  Rig rig;
+  rig.holds = true;
+  rig.gate.spawn(rig.send('a', BatchStart::at_once));
+  CHECK(rig.begun == Batches{"a"});
+  for (const char name : {'b', 'c'}) rig.gate.spawn(rig.send(name, BatchStart::at_once));
+  rig.turn();
+  CHECK(rig.begun == Batches{"a"});
+  rig.release_front();
+  rig.turn();
+  CHECK(rig.begun == Batches{"a", "bc"});
+  rig.release_front();
+  CHECK(rig.accepted == "abc");
+  // What is carried out without waiting for anything is, too.
+  rig.holds = false;
+  rig.gate.spawn(rig.send('d', BatchStart::at_once));
+  CHECK(rig.accepted == "abcd");
 }
 
 TEST_CASE("what comes while a batch is under way is the next one") {
