@@ -102,7 +102,14 @@ for (const { javaScriptEnabled, way } of bothWays) {
     assert.equal(await page.inputValue('input[name=key_value]'), key);
     assert.match(await textOf(page), /There is no image under this key/);
     await page.getByRole('link', { name: 'Upload an image under this key' }).click();
-    assert.equal(await page.inputValue('input[name=key]'), key);
+    if (javaScriptEnabled) {
+      await page.getByText(`The image that you choose goes under the key ${key}`).waitFor();
+      await page.locator('#file').setInputFiles({ name: 'x', mimeType: '', buffer: png(4, 4, orange) });
+      assert.equal(await page.locator('.upload [data-part=key]').inputValue(), key);
+      assert.equal(await page.locator('#wanted').isVisible(), false);
+    } else {
+      assert.equal(await page.inputValue('input[name=key]'), key);
+    }
     await page.context().close();
   });
 }

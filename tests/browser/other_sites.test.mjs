@@ -9,7 +9,7 @@ import { openPage, textOf, useSite } from './site.mjs';
 const { site, browser } = useSite();
 
 test('forms work by plain http under a name, where only Origin tells whose they are', async () => {
-  const page = await openPage(browser());
+  const page = await openPage(browser(), { javaScriptEnabled: false });
   const port = new URL(site().url).port;
   await page.goto(`http://imagehost:${port}/upload_image`);
   await page.fill('input[name=key]', 'named');

@@ -157,8 +157,8 @@ test('what is being typed is kept when another tab changes the settings', async 
   await end(page);
 });
 
-test('a page that can no longer be brought up to date says so, and recovers', async () => {
-  const relay = await startRelay(site().url);
+test('a page that can no longer be brought up to date says so, and recovers', async (t) => {
+  const relay = await startRelay(t, site().url);
   const page = await openProperties({}, `${relay.url}/cache_properties`);
   relay.refuse();
   await page.locator('#live-problem').waitFor();
@@ -166,5 +166,4 @@ test('a page that can no longer be brought up to date says so, and recovers', as
   relay.admit();
   await page.locator('#live-problem').waitFor({ state: 'hidden' });
   await page.context().close();
-  await relay.stop();
 });

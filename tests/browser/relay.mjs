@@ -2,12 +2,12 @@
 
 import { createServer, connect } from 'node:net';
 
-// relay.url leads to the site at `target`.
+// relay.url leads to the site at `target`, until the end of test `t`.
 //   hold(bytes)  of what the browser sends on one connection only so much goes on
 //   release()    all of it again
 //   cut()        breaks the connections that are open
 //   refuse()     and those that come
-export async function startRelay(target) {
+export async function startRelay(t, target) {
   const { hostname, port } = new URL(target);
   const pairs = new Set();
   let held = Infinity;
@@ -39,6 +39,10 @@ export async function startRelay(target) {
   const cut = () => {
     for (const { near } of pairs) near.resetAndDestroy();
   };
+  t.after(async () => {
+    cut();
+    await new Promise((closed) => server.close(closed));
+  });
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     hold(bytes) { held = bytes; },
@@ -46,15 +50,10 @@ export async function startRelay(target) {
       held = Infinity;
       for (const { near } of pairs) near.resume();
     },
-    cut,
     refuse() {
       refusing = true;
       cut();
     },
     admit() { refusing = false; },
-    async stop() {
-      cut();
-      await new Promise((closed) => server.close(closed));
-    },
   };
 }

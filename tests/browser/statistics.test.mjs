@@ -273,13 +273,12 @@ test('charts follow the colours of the system', async () => {
   await end(page);
 });
 
-test('charts that can no longer be brought up to date say so, and recover', async () => {
-  const relay = await startRelay(site().url);
+test('charts that can no longer be brought up to date say so, and recover', async (t) => {
+  const relay = await startRelay(t, site().url);
   const page = await openStatistics({}, `${relay.url}/cache_stats`);
   relay.refuse();
   await page.locator('#charts-problem').waitFor();
   relay.admit();
   await page.locator('#charts-problem').waitFor({ state: 'hidden' });
   await page.context().close();
-  await relay.stop();
 });

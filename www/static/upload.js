@@ -18,6 +18,9 @@ const bytesMax = Number(form.dataset.bytesMax);
 // What the link to this page asked for: of the first file. Who comes to replace an image
 // need not be asked whether he means to.
 let wantedKey = form.querySelector("#key").value;
+const wanted = form.querySelector("#wanted");
+wanted.querySelector(".key").textContent = wantedKey;
+wanted.hidden = wantedKey === "";
 form.querySelector("#single-key").remove();
 form.noValidate = true;
 chooser.multiple = true;
@@ -50,6 +53,7 @@ function add(files) {
     });
     row.mayReplace = wantedKey !== "";
     wantedKey = "";
+    wanted.hidden = true;
     row.part("remove").addEventListener("click", () => { remove(row); });
     row.part("retry").addEventListener("click", () => { send([row]); });
     rows.push(row);
