@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "base/log.h"
 #include "tests/e2e/fixture.h"
 #include "tests/http/server_fixture.h"
 #include "tests/net/no_descriptors.h"
@@ -702,6 +703,9 @@ TEST_CASE("few connections are refused at a time, more are closed without a word
 
 // libuv tries for ever when its spare descriptor is gone, and logged each time.
 TEST_CASE("without descriptors the server pauses, and then serves who has waited") {
+  // UBSan looks at an object of a type that it has not seen yet through a pipe, for which there
+  // will be no descriptors: so it sees all that writing a warning takes now.
+  log::warning("descriptors left={} of=\"{}\"", 0, "this process");
   ServerFixture fixture;
   fixture.limits.accept_pause_ms = 20;
   fixture.start();
