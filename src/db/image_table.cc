@@ -22,13 +22,19 @@ std::string successor(std::string prefix) {
 
 #define SQL_SUMMARY "`key`, content_type, byte_size, " SQL_UPDATED_AT_MS
 
-std::vector<ImageSummary> summaries_of(QueryResult result) {
+// What a SELECT of SQL_SUMMARY finds.
+Task<Result<std::vector<ImageSummary>>> summaries(Pool& pool, std::string sql,
+                                                  std::vector<Value> parameters) {
+  Task<Result<QueryResult>> asking =
+      pool.execute(std::move(sql), std::move(parameters), Kind::repeatable);
+  Result<QueryResult> result = co_await std::move(asking);
+  if (!result) co_return std::move(result).error();
   std::vector<ImageSummary> images;
-  images.reserve(result.rows.size());
-  for (Row& row : result.rows) {
+  images.reserve(result->rows.size());
+  for (Row& row : result->rows) {
     images.push_back({text_of(row[0]), text_of(row[1]), unsigned_of(row[2]), integer_of(row[3])});
   }
-  return images;
+  co_return images;
 }
 
 // A read that takes a lock waits for whoever is about to commit something else.
@@ -302,11 +308,7 @@ Task<Result<std::vector<ImageSummary>>> ImageTable::list(std::string prefix, std
   }
   sql += " ORDER BY `key` LIMIT ?";
   parameters.emplace_back(limit);
-  Task<Result<QueryResult>> asking =
-      pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
-  Result<QueryResult> result = co_await std::move(asking);
-  if (!result) co_return std::move(result).error();
-  co_return summaries_of(std::move(*result));
+  return summaries(pool_, std::move(sql), std::move(parameters));
 }
 
 Task<Result<std::vector<ImageSummary>>> ImageTable::list_before(std::string prefix,
@@ -322,24 +324,17 @@ Task<Result<std::vector<ImageSummary>>> ImageTable::list_before(std::string pref
   }
   sql += " ORDER BY `key` DESC LIMIT ?";
   parameters.emplace_back(limit);
-  Task<Result<QueryResult>> asking =
-      pool_.execute(std::move(sql), std::move(parameters), Kind::repeatable);
-  Result<QueryResult> result = co_await std::move(asking);
-  if (!result) co_return std::move(result).error();
-  co_return summaries_of(std::move(*result));
+  return summaries(pool_, std::move(sql), std::move(parameters));
 }
 
 Task<Result<std::vector<ImageSummary>>> ImageTable::recent(std::uint64_t limit) {
   // Both descending, as the index can be read backwards. MariaDB takes it by itself
   // for large tables only, and reads and sorts the whole of one of some thousand rows.
-  std::vector<Value> parameters{limit};
-  Task<Result<QueryResult>> asking = pool_.execute("SELECT " SQL_SUMMARY
-                                                   " FROM images FORCE INDEX (updated_at)"
-                                                   " ORDER BY updated_at DESC, `key` DESC LIMIT ?",
-                                                   std::move(parameters), Kind::repeatable);
-  Result<QueryResult> result = co_await std::move(asking);
-  if (!result) co_return std::move(result).error();
-  co_return summaries_of(std::move(*result));
+  return summaries(pool_,
+                   "SELECT " SQL_SUMMARY
+                   " FROM images FORCE INDEX (updated_at)"
+                   " ORDER BY updated_at DESC, `key` DESC LIMIT ?",
+                   {limit});
 }
 
 Task<Result<std::vector<ImageLocation>>> ImageTable::locations(std::string after,

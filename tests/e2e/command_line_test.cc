@@ -76,6 +76,14 @@ Outcome run_in(const Arguments& environment, const Arguments& flags) {
   return {status, std::move(output), {std::istreambuf_iterator<char>(file), {}}};
 }
 
+// What the program says when it is ready.
+std::uint16_t backend_port(Process& process) {
+  constexpr std::string_view announcement = "imgcached ready backend=127.0.0.1:";
+  const std::string ready = process.read_line().value_or("");
+  REQUIRE(ready.starts_with(announcement));
+  return static_cast<std::uint16_t>(std::stoi(ready.substr(announcement.size())));
+}
+
 TEST_CASE("command line: --help and --version print and exit 0") {
   const Outcome help = run_imgcached({"--help"});
   CHECK(help.status == 0);
@@ -319,9 +327,7 @@ TEST_CASE("command line: images and a database that is not theirs") {
     Arguments command = settings.with({});
     command.insert(command.begin(), program_path());
     Process process(command, settings.path("log"));
-    const std::string ready = process.read_line().value_or("");
-    REQUIRE(ready.starts_with("imgcached ready backend=127.0.0.1:"));
-    HttpPeer backend(static_cast<std::uint16_t>(std::stoi(ready.substr(34))));
+    HttpPeer backend(backend_port(process));
     CHECK(backend.request("PUT", "/images/cat", {}, png(1024, 1)).status == 201);
     backend.disconnect();
     process.signal(SIGTERM);
@@ -351,9 +357,7 @@ TEST_CASE("command line: a second signal ends at once what drains, by that signa
   Arguments command = settings.with({});
   command.insert(command.begin(), program_path());
   Process process(command, settings.path("log"));
-  const std::string ready = process.read_line().value_or("");
-  REQUIRE(ready.starts_with("imgcached ready backend=127.0.0.1:"));
-  const auto port = static_cast<std::uint16_t>(std::stoi(ready.substr(34)));
+  const std::uint16_t port = backend_port(process);
   Peer idle(port);
   Peer upload(port);  // keeps the drain going
   upload.send(
