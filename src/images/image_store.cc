@@ -36,6 +36,16 @@ Result<void> judge(const Precondition& precondition, const std::optional<db::Ima
                "the image is not as the request says it must be; look at it and ask again"};
 }
 
+// Of rows that were asked for with a limit of one more, which tells whether there are more.
+Listing listing_of(std::vector<db::ImageSummary> rows, std::size_t limit) {
+  Listing listing{std::move(rows), false};
+  if (listing.images.size() > limit) {
+    listing.images.pop_back();
+    listing.more = true;
+  }
+  return listing;
+}
+
 }  // namespace
 
 // A fetch under way, in the frame of the reader that makes it.
@@ -138,16 +148,10 @@ Task<Result<Blob>> ImageStore::read_stored(std::string key) {
 }
 
 Task<Result<Listing>> ImageStore::list(std::string prefix, std::string after, std::size_t limit) {
-  // One more than asked for tells whether there are more.
   Result<std::vector<db::ImageSummary>> rows =
       co_await table_.list(std::move(prefix), std::move(after), limit + 1);
   if (!rows) co_return std::move(rows).error();
-  Listing listing{std::move(*rows), false};
-  if (listing.images.size() > limit) {
-    listing.images.pop_back();
-    listing.more = true;
-  }
-  co_return listing;
+  co_return listing_of(std::move(*rows), limit);
 }
 
 Task<Result<Listing>> ImageStore::list_before(std::string prefix, std::string before,
@@ -155,11 +159,7 @@ Task<Result<Listing>> ImageStore::list_before(std::string prefix, std::string be
   Result<std::vector<db::ImageSummary>> rows =
       co_await table_.list_before(std::move(prefix), std::move(before), limit + 1);
   if (!rows) co_return std::move(rows).error();
-  Listing listing{std::move(*rows), false};
-  if (listing.images.size() > limit) {
-    listing.images.pop_back();
-    listing.more = true;
-  }
+  Listing listing = listing_of(std::move(*rows), limit);
   std::reverse(listing.images.begin(), listing.images.end());
   co_return listing;
 }
