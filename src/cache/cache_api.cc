@@ -286,14 +286,10 @@ Task<Response> CacheApi::keys(Request& request) {
 Task<Response> CacheApi::cached_of(Request& request) {
   Result<std::string> body = co_await request.body->read_text();
   if (!body) co_return refuse(body.error());
-  Result<std::vector<std::string>> asked = parse_keys_call(*body);
+  Result<std::vector<std::string>> asked = parse_key_list(*body);
   if (!asked) co_return refuse(asked.error());
-  std::string text;
-  http::JsonWriter json(text);
-  json.begin_object().key("keys").begin_array();
-  for (const std::string& key : service_.cached_of(std::move(*asked))) json.string(key);
-  json.end_array().end_object();
-  co_return http::make_response(200, json_type, std::move(text));
+  const std::vector<std::string> cached = service_.cached_of(std::move(*asked));
+  co_return http::make_response(200, json_type, write_key_list(cached));
 }
 
 Task<Response> CacheApi::healthz(Request&) {

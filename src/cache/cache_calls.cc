@@ -38,7 +38,7 @@ Result<std::string> parse_key_call(std::string text) {
   return std::string(*key);
 }
 
-Result<std::vector<std::string>> parse_keys_call(std::string_view text) {
+Result<std::vector<std::string>> parse_key_list(std::string_view text) {
   const Result<http::JsonDocument> document = http::JsonDocument::parse(text);
   if (!document) return document.error();
   const auto list = document->root().find("keys");
@@ -57,6 +57,15 @@ Result<std::vector<std::string>> parse_keys_call(std::string_view text) {
     keys.emplace_back(*key);
   }
   return keys;
+}
+
+std::string write_key_list(const std::vector<std::string>& keys) {
+  std::string text;
+  http::JsonWriter json(text);
+  json.begin_object().key("keys").begin_array();
+  for (const std::string& key : keys) json.string(key);
+  json.end_array().end_object();
+  return text;
 }
 
 Result<PutCall> parse_put_call(std::string text, std::uint64_t value_bytes_max) {

@@ -17,9 +17,11 @@ namespace imgcached::cache {
 // too_large: more than http::JsonObject::members_max members.
 Result<std::string> parse_key_call(std::string text);
 
-// Reads `{"keys":["<key>", ...]}`. Errors: invalid_argument, also when one is no good;
-// too_large: more than CacheClient::keys_asked_max keys.
-Result<std::vector<std::string>> parse_keys_call(std::string_view text);
+// A list of keys, as POST /keys takes and answers it: `{"keys":["<key>", ...]}`. Errors:
+// invalid_argument, also when one is no good; too_large: more than CacheClient::keys_asked_max
+// keys.
+Result<std::vector<std::string>> parse_key_list(std::string_view text);
+std::string write_key_list(const std::vector<std::string>& keys);
 
 // Keys and their images.
 using PutCall = std::vector<std::pair<std::string, Blob>>;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cache/cache_api.h"
+#include "cache/cache_calls.h"
 #include "http/json.h"
 #include "http/url.h"
 
@@ -86,23 +87,9 @@ bool is_sign_of_life(const http::ClientResponse& response) {
   return response.status == 200 && response.body.view() == "ok\n";
 }
 
-// The keys that an answer lists; nothing when it is no such list.
-std::optional<std::vector<std::string>> keys_of(const http::ClientResponse& response) {
-  const Result<http::JsonDocument> document = http::JsonDocument::parse(response.body.view());
-  if (response.status != 200 || !document) return std::nullopt;
-  const auto list = document->root().find("keys");
-  const auto elements = list ? list->elements() : std::nullopt;
-  if (!elements) return std::nullopt;
-  std::vector<std::string> keys;
-  for (const http::JsonValue& element : *elements) {
-    const auto key = element.string();
-    if (!key) return std::nullopt;
-    keys.emplace_back(*key);
-  }
-  return keys;
+bool is_key_list(const http::ClientResponse& response) {
+  return response.status == 200 && parse_key_list(response.body.view());
 }
-
-bool is_key_list(const http::ClientResponse& response) { return keys_of(response).has_value(); }
 
 Result<Replacement> replacement_of(const http::JsonDocument& statistics) {
   const auto member = statistics.root().find("replacement");
@@ -216,15 +203,10 @@ Task<Result<std::vector<std::string>>> HttpCacheClient::cached_of(std::vector<st
   http::ClientRequest request;
   request.method = "POST";
   request.target = "/keys";
-  std::string parameters;
-  http::JsonWriter writer(parameters);
-  writer.begin_object().key("keys").begin_array();
-  for (const std::string& key : keys) writer.string(key);
-  writer.end_array().end_object();
-  request.body = std::move(parameters);
+  request.body = write_key_list(keys);
   Result<http::ClientResponse> response = co_await call(std::move(request), is_key_list);
   if (!response) co_return std::move(response).error();
-  co_return *keys_of(*response);
+  co_return parse_key_list(response->body.view());
 }
 
 Task<Result<Stats>> HttpCacheClient::stats() {

@@ -50,7 +50,7 @@ void check_put(std::string_view body) {
 }
 
 void check_keys(std::string_view body) {
-  const Result<std::vector<std::string>> keys = cache::parse_keys_call(body);
+  const Result<std::vector<std::string>> keys = cache::parse_key_list(body);
   if (!keys) return;
   require(keys->size() <= cache::CacheClient::keys_asked_max, "a call asks for so many keys");
   for (const std::string& key : *keys) {
