@@ -16,6 +16,7 @@
 //  * A batch does not wait for locks, so whoever holds one row holds up no other. When it
 //    fails and certainly did nothing, each of it goes alone, as one statement that waits.
 //  * A batch of uncertain outcome is uncertain for each of it.
+//  * What the changes of a batch are compared with is what was there before it.
 //
 // A find joins no statement that has been sent: it sees all that was committed before it.
 //
