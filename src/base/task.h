@@ -31,6 +31,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/frame_pool.h"
+
 namespace imgcached {
 
 template <class T>
@@ -52,6 +54,9 @@ struct FinalAwaiter {
 struct PromiseBase {
   std::coroutine_handle<> continuation;  // null: not started
   bool awaiter_suspended = false;
+
+  static void* operator new(std::size_t bytes) { return FramePool::allocate(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) { FramePool::free(frame, bytes); }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
