@@ -16,13 +16,24 @@ Digest from_xxh(XXH128_hash_t hash) { return {hash.high64, hash.low64}; }
 
 }  // namespace
 
-std::string Digest::hex() const {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::array<char, 32> text;
-  char* out = text.data();
+void Digest::write_hex(char* out) const {
+  // Both digits of each byte.
+  static constexpr auto pairs = [] {
+    constexpr char digits[] = "0123456789abcdef";
+    std::array<std::array<char, 2>, 256> table{};
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = {digits[i >> 4], digits[i & 15]};
+    return table;
+  }();
   for (const std::uint64_t half : {high, low}) {
-    for (int shift = 60; shift >= 0; shift -= 4) *out++ = digits[half >> shift & 15];
+    for (int shift = 56; shift >= 0; shift -= 8, out += 2) {
+      std::memcpy(out, pairs[half >> shift & 0xff].data(), 2);
+    }
   }
+}
+
+std::string Digest::hex() const {
+  std::array<char, hex_digits> text;
+  write_hex(text.data());
   return {text.data(), text.size()};
 }
 

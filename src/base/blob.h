@@ -29,8 +29,10 @@ struct Digest {
   std::uint64_t low = 0;
 
   friend bool operator==(const Digest&, const Digest&) = default;
-  // 32 lower-case hexadecimal digits.
+  static constexpr std::size_t hex_digits = 32;
+  // In lower case.
   std::string hex() const;
+  void write_hex(char* out) const;
 };
 
 Digest digest_of(std::string_view bytes);

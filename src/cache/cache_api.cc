@@ -7,6 +7,7 @@
 #include "cache/cache_client.h"
 #include "cache/key.h"
 #include "http/base64.h"
+#include "http/conditional.h"
 #include "http/json.h"
 #include "http/json_error.h"
 #include "http/metrics.h"
@@ -187,9 +188,9 @@ Task<Response> CacheApi::get(Request& request) {
   }
   if (raw) {
     // By which the backend knows that these are the bytes, and that it was us who answered.
-    std::string etag = '"' + found.blob.digest().hex() + '"';
+    const std::string etag = http::entity_tag(found.blob.digest());
     Response hit = http::make_response(200, "application/octet-stream", std::move(found.blob));
-    hit.headers.add("ETag", std::move(etag));
+    hit.headers.add("ETag", etag);
     co_return hit;
   }
   co_return http::make_response(200, text_type, http::Base64Body{{}, std::move(found.blob), {}});

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/blob.h"
@@ -24,7 +25,8 @@ class CacheClient {
  public:
   virtual ~CacheClient() = default;
 
-  virtual Task<Result<Lookup>> get(std::string key) = 0;
+  // REQUIRES: the key outlives the await.
+  virtual Task<Result<Lookup>> get(std::string_view key) = 0;
   // Puts what was fetched after a miss that gave this lease.
   virtual Task<Result<PutOutcome>> put(std::string key, Blob blob, std::uint64_t lease) = 0;
   virtual Task<Result<void>> invalidate(std::string key) = 0;

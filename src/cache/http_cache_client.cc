@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cache/cache_api.h"
 #include "cache/cache_calls.h"
+#include "http/conditional.h"
 #include "http/json.h"
 #include "http/url.h"
 
@@ -71,7 +72,7 @@ std::optional<PutOutcome> outcome_of(const http::ClientResponse& response) {
 
 bool is_lookup(const http::ClientResponse& response) {
   if (response.status == 404) return lease_of(response) != 0;
-  const std::string etag = '"' + response.body.digest().hex() + '"';
+  const std::string etag = http::entity_tag(response.body.digest());
   return response.status == 200 && response.headers.find("ETag") == etag;
 }
 
@@ -139,7 +140,7 @@ Task<Result<http::ClientResponse>> HttpCacheClient::call(http::ClientRequest req
   co_return error;
 }
 
-Task<Result<Lookup>> HttpCacheClient::get(std::string key) {
+Task<Result<Lookup>> HttpCacheClient::get(std::string_view key) {
   http::ClientRequest request;
   request.target = "/get_from_memcache?key=" + http::percent_encode(key);
   request.headers.add("Accept", "application/octet-stream");

@@ -33,7 +33,7 @@ class HttpCacheClient : public CacheClient {
   HttpCacheClient(net::Loop& loop, net::Address service, std::uint64_t value_bytes_max,
                   std::optional<http::AccessToken> token = std::nullopt);
 
-  Task<Result<Lookup>> get(std::string key) override;
+  Task<Result<Lookup>> get(std::string_view key) override;
   Task<Result<PutOutcome>> put(std::string key, Blob blob, std::uint64_t lease) override;
   Task<Result<void>> invalidate(std::string key) override;
   Task<Result<void>> clear() override;

@@ -4,7 +4,7 @@
 
 namespace imgcached::cache {
 
-Task<Result<Lookup>> LocalCacheClient::get(std::string key) { co_return service_.get(key); }
+Task<Result<Lookup>> LocalCacheClient::get(std::string_view key) { co_return service_.get(key); }
 
 Task<Result<PutOutcome>> LocalCacheClient::put(std::string key, Blob blob, std::uint64_t lease) {
   co_return service_.put(key, std::move(blob), lease);

@@ -18,7 +18,7 @@ class LocalCacheClient : public CacheClient {
   LocalCacheClient(CacheService& service, net::Mailbox& there, Gate& gate, net::Mailbox& here)
       : service_(service), there_(there), gate_(gate), here_(here) {}
 
-  Task<Result<Lookup>> get(std::string key) override;
+  Task<Result<Lookup>> get(std::string_view key) override;
   Task<Result<PutOutcome>> put(std::string key, Blob blob, std::uint64_t lease) override;
   Task<Result<void>> invalidate(std::string key) override;
   Task<Result<void>> clear() override;

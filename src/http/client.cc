@@ -14,13 +14,13 @@ namespace {
 constexpr std::size_t written_piece_bytes = 1 << 20;
 
 std::string serialize_request_head(const ClientRequest& request, const std::string& host) {
-  std::string head = request.method + " " + request.target + " HTTP/1.1\r\nHost: " + host;
+  std::string head = request.method + " " + request.target + " HTTP/1.1\r\nHost: " + host + "\r\n";
   const std::size_t size = request.body.size();
   if (size > 0 || request.method == "POST" || request.method == "PUT") {
-    head += "\r\nContent-Length: " + std::to_string(size);
+    head += "Content-Length: " + std::to_string(size) + "\r\n";
   }
-  for (const auto& [name, value] : request.headers) head += "\r\n" + name + ": " + value;
-  head += "\r\n\r\n";
+  head += request.headers.wire();
+  head += "\r\n";
   return head;
 }
 

@@ -60,6 +60,18 @@ std::optional<std::string_view> only_element(std::string_view list) {
 
 }  // namespace
 
+std::string entity_tag(const Digest& digest) {
+  std::string tag(Digest::hex_digits + 2, '"');
+  digest.write_hex(tag.data() + 1);
+  return tag;
+}
+
+std::string entity_tag(std::string_view digest_hex) {
+  std::string tag(digest_hex.size() + 2, '"');
+  std::copy(digest_hex.begin(), digest_hex.end(), tag.begin() + 1);
+  return tag;
+}
+
 bool if_none_match(std::string_view header, std::string_view etag) {
   return names(header, etag, Comparison::weak);
 }

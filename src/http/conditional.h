@@ -10,9 +10,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/blob.h"
 #include "http/message.h"
 
 namespace imgcached::http {
+
+// The entity-tag that is made of a digest, or of its hexadecimal digits.
+std::string entity_tag(const Digest& digest);
+std::string entity_tag(std::string_view digest_hex);
 
 // Whether If-None-Match names `etag` (or is `*`), compared weakly: then the
 // answer is 304. What is malformed matches nothing.

@@ -55,10 +55,8 @@ Task<Connection::Arrival> Connection::await_head() {
   idle_ = true;
   bool is_pipelined = true;
   while (true) {
-    if (idle_ && !buffer_.empty()) {
-      idle_ = false;
-      stream_.set_deadline(limits_.head_timeout_ms);
-    }
+    const bool begins = idle_ && !buffer_.empty();
+    idle_ = idle_ && !begins;
     std::string_view input = buffer_.unread();
     const Parser::Event event = parser_.advance(input);
     buffer_.consume(buffer_.unread().size() - input.size());
@@ -71,8 +69,11 @@ Task<Connection::Arrival> Connection::await_head() {
       refusal_ = {parser_.error_status(), parser_.error_message()};
       co_return Arrival::refused;
     }
+    // Most heads come whole and need no deadline.
+    if (begins) stream_.set_deadline(limits_.head_timeout_ms);
     if (idle_) {
       buffer_.release();
+      parser_.trim();
       stream_.set_deadline(limits_.idle_timeout_ms);
     }
     // Only of a client that does pipeline it is worth asking.
@@ -156,9 +157,8 @@ bool Connection::lacks_token(const Request& request, const Route* route) const {
 }
 
 Task<bool> Connection::answer() {
-  const std::uint64_t began_ms = monotonic_ms();
-  Request request;
-  request.head = std::move(parser_.head());
+  const std::uint64_t began_ms = server_.options_.access_log ? monotonic_ms() : 0;
+  Request request(parser_.head());
   Router::Match match;
   std::optional<Refusal> refused = read_target(request);
   const bool is_malformed = refused.has_value();
@@ -221,14 +221,14 @@ Task<bool> Connection::write(Response response, const MessageHead* head, bool ke
   ++server_.stats_.responses_by_class[response.status / 100 % 6];
   const Response::Part payload = response.payload();
   const int version_minor = head ? head->version_minor : 1;
-  const std::string head_text =
+  const TextBuffer head_text =
       serialize_head(response, payload.size, version_minor, keep_alive, server_.date());
   const bool is_bodiless =
       response.status == 204 || response.status == 304 || (head && head->method == Method::head);
   const std::size_t end = payload.offset + (is_bodiless ? 0 : payload.size);
   std::size_t offset = payload.offset;
   std::string buffer;
-  net::Stream::Pieces pieces{head_text};
+  net::Stream::Pieces pieces{head_text.view()};
   while (true) {
     const std::size_t bytes_max = std::min(limits_.written_piece_bytes, end - offset);
     if (bytes_max > 0) pieces[1] = response.body.piece(offset, bytes_max, buffer);

@@ -10,17 +10,9 @@ namespace imgcached::http {
 namespace {
 
 constexpr std::string_view security_fields =
-    "\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nReferrer-Policy: no-referrer";
+    "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n";
 constexpr std::string_view inert_policy =
-    "\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'";
-
-void append_value(std::string& head, std::string_view value) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  const auto begin = static_cast<std::ptrdiff_t>(head.size());
-  head += value;
-  if (std::none_of(value.begin(), value.end(), is_control)) return;
-  std::replace_if(head.begin() + begin, head.end(), is_control, ' ');
-}
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n";
 
 }  // namespace
 
@@ -44,35 +36,6 @@ bool has_token(std::string_view value, std::string_view token) {
     if (comma == std::string_view::npos) return false;
     value.remove_prefix(comma + 1);
   }
-}
-
-void Headers::set(std::string_view name, std::string value) {
-  std::erase_if(fields_,
-                [&](const Field& field) { return equals_ignoring_case(field.first, name); });
-  add(std::string(name), std::move(value));
-}
-
-std::optional<std::string_view> Headers::find(std::string_view name) const {
-  for (const Field& field : fields_) {
-    if (equals_ignoring_case(field.first, name)) return field.second;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> Headers::joined(std::string_view name) const {
-  std::optional<std::string> list;
-  for (const auto& [other, value] : fields_) {
-    if (!equals_ignoring_case(other, name)) continue;
-    if (list) list->append(", ").append(value);
-    else list = value;
-  }
-  return list;
-}
-
-std::size_t Headers::count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::count_if(fields_.begin(), fields_.end(),
-                    [&](const Field& field) { return equals_ignoring_case(field.first, name); }));
 }
 
 std::size_t Body::size() const {
@@ -107,42 +70,31 @@ std::string_view Body::piece(std::size_t offset, std::size_t bytes_max, std::str
   return buffer;
 }
 
-Response make_response(int status, std::string content_type, Body body) {
+Response make_response(int status, std::string_view content_type, Body body) {
   Response response;
   response.status = status;
-  response.headers.add("Content-Type", std::move(content_type));
+  response.headers.add("Content-Type", content_type);
   response.body = std::move(body);
   return response;
 }
 
-std::string serialize_head(const Response& response, std::uint64_t content_length,
-                           int version_minor, bool keep_alive, std::string_view date) {
-  std::string head;
-  head.reserve(512);
-  head += "HTTP/1.1 ";
-  head += std::to_string(response.status);
-  head += ' ';
-  head += reason_phrase(response.status);
-  head += "\r\nDate: ";
-  head += date;
+TextBuffer serialize_head(const Response& response, std::uint64_t content_length, int version_minor,
+                          bool keep_alive, std::string_view date) {
+  constexpr std::size_t other_bytes_max = 400;  // beside the fields of the response
+  TextBuffer head(other_bytes_max + response.headers.wire().size());
+  head.append("HTTP/1.1 ", std::to_string(response.status), " ", reason_phrase(response.status),
+              "\r\nDate: ", date, "\r\n");
   if (response.status >= 200 && response.status != 204 && response.status != 304) {
-    head += "\r\nContent-Length: ";
-    head += std::to_string(content_length);
+    head.append("Content-Length: ", std::to_string(content_length), "\r\n");
   }
-  for (const auto& [name, value] : response.headers) {
-    head += "\r\n";
-    head += name;
-    head += ": ";
-    append_value(head, value);
-  }
-  head += security_fields;
-  if (!response.headers.find("Content-Security-Policy")) head += inert_policy;
+  head.append(response.headers.wire(), security_fields);
+  if (!response.headers.find("Content-Security-Policy")) head.append(inert_policy);
   if (!keep_alive) {
-    head += "\r\nConnection: close";
+    head.append("Connection: close\r\n");
   } else if (version_minor == 0) {
-    head += "\r\nConnection: keep-alive";
+    head.append("Connection: keep-alive\r\n");
   }
-  head += "\r\n\r\n";
+  head.append("\r\n");
   return head;
 }
 

@@ -1,58 +1,21 @@
 // HTTP messages: what the parser produces and the serializer writes.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
-#include <vector>
 
 #include "base/blob.h"
+#include "http/headers.h"
 
 namespace imgcached::http {
 
 enum class Method { get, head, post, put, delete_, options, other };
 
 std::string_view to_string(Method method);
-
-// Header fields in the order of arrival. Names compare without case.
-class Headers {
- public:
-  using Field = std::pair<std::string, std::string>;
-
-  void add(std::string name, std::string value) {
-    if (fields_.empty()) fields_.reserve(fields_expected);
-    fields_.emplace_back(std::move(name), std::move(value));
-  }
-  // Replaces what there was under that name.
-  void set(std::string_view name, std::string value);
-
-  // The first field of that name.
-  std::optional<std::string_view> find(std::string_view name) const;
-  // All fields of that name as the one list that they are short for.
-  std::optional<std::string> joined(std::string_view name) const;
-  std::size_t count(std::string_view name) const;
-  bool empty() const { return fields_.empty(); }
-  void clear() { fields_.clear(); }
-
-  auto begin() const { return fields_.begin(); }
-  auto end() const { return fields_.end(); }
-
- private:
-  static constexpr std::size_t fields_expected = 8;  // spares most messages the growing
-  std::vector<Field> fields_;
-};
-
-// Compares ASCII letters without case, as HTTP's names and tokens do. Here, because most
-// comparisons end at the lengths.
-inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c | 0x20 : c; };
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [&](char x, char y) { return lower(x) == lower(y); });
-}
 
 // True when the comma-separated list `value` has the token, as in
 // `Connection: keep-alive, Upgrade`.
@@ -70,6 +33,15 @@ struct MessageHead {
   std::optional<std::uint64_t> content_length;
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
+  // For the next message, in the same memory.
+  void clear() {
+    MessageHead next;
+    next.target = std::move(target);
+    next.target.clear();
+    next.headers = std::move(headers);
+    next.headers.clear();
+    *this = std::move(next);
+  }
 };
 
 // Bytes in base64 between two texts, as a JSON answer holds an image. They are
@@ -120,16 +92,15 @@ struct Response {
 };
 
 // A response with a body of that type.
-Response make_response(int status, std::string content_type, Body body);
+Response make_response(int status, std::string_view content_type, Body body);
 
 // The head of a response as it goes over the wire, for a payload of
 // `content_length` bytes. 204 and 304 announce none.
 //
 // Every response tells browsers to take it for nothing but its Content-Type, to
 // show it in no frame and to send no Referer from it; and one that has no
-// Content-Security-Policy of its own, that it may load and run nothing. Control
-// characters in a value become spaces: whatever is in it, it ends no line.
-std::string serialize_head(const Response& response, std::uint64_t content_length,
-                           int version_minor, bool keep_alive, std::string_view date);
+// Content-Security-Policy of its own, that it may load and run nothing.
+TextBuffer serialize_head(const Response& response, std::uint64_t content_length, int version_minor,
+                          bool keep_alive, std::string_view date);
 
 }  // namespace imgcached::http

@@ -45,6 +45,9 @@ bool is_sane_target(std::string_view target) {
 // What a plain chunk takes beside its data: up to twelve digits and two line ends.
 constexpr std::uint64_t plain_chunk_bytes = 16;
 
+// How much of a name, a value or a target may stay allocated between two messages.
+constexpr std::size_t text_bytes_kept = 512;
+
 // Which status a transfer coding other than just `chunked` deserves. Where chunked
 // is not applied once and last, nobody can tell the end of the body (RFC 9112,
 // section 6.3); else there is a coding that we do not know.
@@ -106,7 +109,7 @@ struct Parser::State {
   }
 
   void begin() {
-    head = MessageHead{};
+    head.clear();
     field_name.clear();
     field_value.clear();
     head_bytes = 0;
@@ -126,7 +129,7 @@ struct Parser::State {
     }
     field_value.erase(field_value.find_last_not_of(" \t") + 1);  // llhttp strips the front only
     // A trailer comes too late to change what a request means.
-    if (!head_ended) head.headers.add(std::move(field_name), std::move(field_value));
+    if (!head_ended) head.headers.add_parsed(field_name, field_value);
     field_name.clear();
     field_value.clear();
     return 0;
@@ -352,7 +355,17 @@ Parser::Event Parser::finish() {
 
 void Parser::expect_body(bool expected) { state_->skip_body = !expected; }
 
-MessageHead& Parser::head() { return state_->head; }
+const MessageHead& Parser::head() const { return state_->head; }
+
+void Parser::trim() {
+  State& state = *state_;
+  state.begin();
+  state.head.headers.trim();
+  for (std::string* text : {&state.head.target, &state.field_name, &state.field_value}) {
+    if (text->capacity() > text_bytes_kept) *text = std::string();
+  }
+}
+
 std::string_view Parser::body() const { return state_->body; }
 int Parser::error_status() const { return state_->error_status; }
 const std::string& Parser::error_message() const { return state_->error_message; }

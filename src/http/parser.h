@@ -64,8 +64,11 @@ class Parser {
   // whatever its header fields say.
   void expect_body(bool expected);
 
-  // Valid from `head` to the following `head`. One may move out of it.
-  MessageHead& head();
+  // Valid from the first input of a message to that of the next, or to trim().
+  const MessageHead& head() const;
+  // Between two messages: gives back what memory an unusually large head has taken.
+  void trim();
+
   // Valid until the input it points into goes.
   std::string_view body() const;
 

@@ -22,13 +22,15 @@ namespace imgcached::http {
 
 // What a handler gets. Lives until its response has been written.
 struct Request {
-  MessageHead head;
-  std::string path;   // percent-decoded, slashes at the start folded into one
-  std::string rest;   // what the `*` of the pattern stands for
-  std::string query;  // still encoded, without the question mark
+  explicit Request(const MessageHead& parsed) : head(parsed) {}
+
+  const MessageHead& head;
+  std::string path;        // percent-decoded, slashes at the start folded into one
+  std::string_view rest;   // what the `*` of the pattern stands for
+  std::string_view query;  // still encoded, without the question mark
   // The host and port that the client asked for: of the target, if that names
   // them, else of the Host field; empty without either (HTTP/1.0).
-  std::string authority;
+  std::string_view authority;
   BodyReader* body = nullptr;
   const net::Stream* stream = nullptr;  // to whoever asked
 

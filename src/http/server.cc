@@ -74,9 +74,9 @@ Task<void> Server::explain_refusal(net::Stream stream) {
   Response response = render_error_("", 503, "too many connections; try again in a moment");
   response.headers.set("Retry-After", "1");
   const std::string_view body = response.body.view();
-  const std::string head = serialize_head(response, body.size(), 1, false, date());
+  const TextBuffer head = serialize_head(response, body.size(), 1, false, date());
   stream.set_deadline(options_.limits.linger_timeout_ms);
-  const net::Stream::Pieces pieces{head, body};
+  const net::Stream::Pieces pieces{head.view(), body};
   Result<void> written = co_await stream.write(pieces);
   if (!written) co_return;
   Result<void> ended = co_await stream.shutdown();

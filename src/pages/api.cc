@@ -157,7 +157,8 @@ Task<http::Response> Api::list_keys(http::Request& request) {
 }
 
 Task<http::Response> Api::get(http::Request& request) {
-  Result<images::Image> image = co_await store_.get(request.rest);
+  std::string key(request.rest);
+  Result<images::Image> image = co_await store_.get(std::move(key));
   if (!image) co_return json_failure(image.error());
   std::string json;
   success(json).key("key").string(request.rest).key("content");
@@ -168,7 +169,8 @@ Task<http::Response> Api::get(http::Request& request) {
 }
 
 Task<http::Response> Api::remove(http::Request& request) {
-  Result<void> removed = co_await store_.remove(request.rest);
+  std::string key(request.rest);
+  Result<void> removed = co_await store_.remove(std::move(key));
   if (!removed) co_return json_failure(removed.error());
   co_return json_response(200, done);
 }

@@ -18,7 +18,7 @@ bool is_host(std::string_view text) {
 }  // namespace
 
 std::string host_of(const http::Request& request) {
-  if (is_host(request.authority)) return request.authority;
+  if (is_host(request.authority)) return std::string(request.authority);
   return request.stream->local().text();
 }
 

@@ -11,21 +11,12 @@ namespace {
 
 // Of the path, or of the query string of /images itself.
 Result<std::string> key_of(const http::Request& request) {
-  if (request.path != "/images") return request.rest;
+  if (request.path != "/images") return std::string(request.rest);
   Result<http::Form> query = http::parse_form(request.query);
   if (!query) return std::move(query).error();
   const auto key = query->find("key");
   if (!key) return Error{Errc::invalid_argument, "name the image: /images/KEY or /images?key=KEY"};
   return std::string(*key);
-}
-
-std::string etag_of(std::string_view digest) {
-  std::string etag;
-  etag.reserve(digest.size() + 2);
-  etag += '"';
-  etag += digest;
-  etag += '"';
-  return etag;
 }
 
 // The condition that a request makes on what it changes; null without one.
@@ -34,14 +25,14 @@ images::Precondition precondition_of(const http::Headers& headers) {
   if (!http::has_precondition(headers)) return nullptr;
   return [&headers](std::optional<std::string_view> digest) {
     if (!digest) return http::precondition_holds(headers, std::nullopt);
-    return http::precondition_holds(headers, etag_of(*digest));
+    return http::precondition_holds(headers, http::entity_tag(*digest));
   };
 }
 
 // The image, or the part of it that the headers ask for, or that it is known.
 http::Response answer(const images::Image& image, const http::MessageHead& request) {
   const http::Headers& headers = request.headers;
-  std::string etag = etag_of(image.bytes.digest().hex());
+  const std::string etag = http::entity_tag(image.bytes.digest());
   const std::size_t size = image.bytes.size();
   http::Response response;
 
@@ -65,7 +56,7 @@ http::Response answer(const images::Image& image, const http::MessageHead& reque
     response.headers.add("Content-Range", "bytes */" + std::to_string(size));
     return response;
   } else {
-    response = http::make_response(200, std::string(image.content_type()), image.bytes);
+    response = http::make_response(200, image.content_type(), image.bytes);
     if (range.kind == http::Range::Kind::partial) {
       response.status = 206;
       response.part = {range.first, range.length};
@@ -74,7 +65,7 @@ http::Response answer(const images::Image& image, const http::MessageHead& reque
                                                 "/" + std::to_string(size));
     }
   }
-  response.headers.add("ETag", std::move(etag));
+  response.headers.add("ETag", etag);
   response.headers.add("Accept-Ranges", "bytes");
   response.headers.add("Cache-Control", "no-cache");
   response.headers.add("X-Cache", image.cached ? "hit" : "miss");
@@ -123,7 +114,7 @@ void RawImages::add_routes(http::Router& router) {
 Task<http::Response> RawImages::get(http::Request& request) {
   Result<std::string> key = key_of(request);
   if (!key) co_return json_failure(key.error());
-  Result<images::Image> image = co_await store_.get(*key);
+  Result<images::Image> image = co_await store_.get(std::move(*key));
   if (!image) co_return json_failure(image.error());
   co_return answer(*image, request.head);
 }
@@ -165,7 +156,7 @@ Task<http::Response> RawImages::put(http::Request& request) {
       .end_object();
   http::Response response = json_response(stored->created ? 201 : 200, std::move(json));
   if (stored->created) response.headers.add("Location", raw_image_url(*key));
-  response.headers.add("ETag", etag_of(stored->digest.hex()));
+  response.headers.add("ETag", http::entity_tag(stored->digest));
   co_return response;
 }
 

@@ -16,10 +16,12 @@ namespace imgcached::e2e {
 namespace {
 
 const std::string secret = "correct-horse-battery-staple";
-const http::Headers::Field bearer{"Authorization", "Bearer " + secret};
-const http::Headers::Field password{"Authorization",
-                                    "Basic " + http::base64::encode("me:" + secret)};
-const http::Headers::Field wrong{"Authorization", "Bearer " + secret + "r"};
+const std::string bearer_credentials = "Bearer " + secret;
+const std::string password_credentials = "Basic " + http::base64::encode("me:" + secret);
+const std::string wrong_credentials = bearer_credentials + "r";
+const http::Headers::Field bearer{"Authorization", bearer_credentials};
+const http::Headers::Field password{"Authorization", password_credentials};
+const http::Headers::Field wrong{"Authorization", wrong_credentials};
 
 class TokenFile {
  public:

@@ -134,7 +134,7 @@ DEPLOYED_TEST_CASE("every kind of response has a date and tells browsers how to 
   struct Case {
     int status;
     Call call;
-    Fields fields = {};
+    http::Headers fields = {};
   };
   const std::string style_etag = it.backend.get("/static/style.css").header("ETag");
   for (const Case& c : std::vector<Case>{
@@ -205,7 +205,7 @@ DEPLOYED_TEST_CASE("HEAD gets the head that GET would get, everywhere") {
     const auto fields = [](const Reply& reply) {
       std::string text;
       for (const auto& [name, value] : reply.headers) {
-        if (name != "Date") text += name + ": " + value + "\n";
+        if (name != "Date") text.append(name).append(": ").append(value).append("\n");
       }
       return text;
     };

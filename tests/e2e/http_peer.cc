@@ -80,7 +80,7 @@ std::vector<Reply> replies_in(std::string_view received) {
     REQUIRE_MESSAGE(event != Event::error, "no HTTP: " << parser.error_message());
     if (event == Event::need_more) break;
     if (event == Event::head) {
-      replies.push_back({parser.head().status, std::move(parser.head().headers), {}});
+      replies.push_back({parser.head().status, parser.head().headers, {}});
       is_whole = false;
     }
     if (event == Event::body) replies.back().body.append(parser.body());
@@ -93,7 +93,7 @@ std::vector<Reply> replies_in(std::string_view received) {
 std::string request_head(std::string_view method, std::string_view target,
                          const http::Headers& headers) {
   std::string head = fmt::format("{} {} HTTP/1.1\r\n", method, target);
-  for (const auto& [name, value] : headers) head += fmt::format("{}: {}\r\n", name, value);
+  head += headers.wire();
   return head + "\r\n";
 }
 
@@ -144,7 +144,7 @@ std::optional<Reply> HttpPeer::receive(bool expect_body) {
     consumed = received.size();
     while ((event = parser.advance(input)) != Event::need_more) {
       if (event == Event::head) {
-        reply = {parser.head().status, std::move(parser.head().headers), {}};
+        reply = {parser.head().status, parser.head().headers, {}};
         keep_alive = parser.head().keep_alive;
       } else if (event == Event::body) {
         reply.body.append(parser.body());

@@ -4,7 +4,7 @@
 
 namespace imgcached::e2e {
 
-Reply ask(HttpPeer& service, const Call& call, const Fields& more) {
+Reply ask(HttpPeer& service, const Call& call, const http::Headers& more) {
   http::Headers headers;
   if (!call.content.type.empty()) headers.add("Content-Type", call.content.type);
   if (std::string_view(call.method) != "GET") {

@@ -9,15 +9,13 @@
 
 namespace imgcached::e2e {
 
-using Fields = std::vector<http::Headers::Field>;
-
 struct Call {
   const char* method;
   std::string target;
   Content content = {};
 };
 
-Reply ask(HttpPeer& service, const Call& call, const Fields& more);
+Reply ask(HttpPeer& service, const Call& call, const http::Headers& more);
 
 // All of the backend's that change something, about the key `safe`.
 std::vector<Call> mutating_calls(const std::string& image);

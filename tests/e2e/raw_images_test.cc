@@ -10,11 +10,7 @@
 namespace imgcached::e2e {
 namespace {
 
-http::Headers with(std::string name, std::string value) {
-  http::Headers headers;
-  headers.add(std::move(name), std::move(value));
-  return headers;
-}
+http::Headers with(std::string_view name, std::string_view value) { return {{name, value}}; }
 
 DEPLOYED_TEST_CASE("raw: a first read is a miss, the next one a hit, with the same bytes") {
   Deployment& it = Where::deployment();

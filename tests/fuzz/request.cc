@@ -43,7 +43,7 @@ std::string rewritten(const http::Reading& reading) {
     const bool is_known = head.method != http::Method::other;
     text += is_known ? http::to_string(head.method) : std::string_view("PATCH");
     text += " " + head.target + " HTTP/1." + std::to_string(head.version_minor) + "\r\n";
-    for (const auto& [name, value] : head.headers) text += name + ": " + value + "\r\n";
+    text += head.headers.wire();
     text += "\r\n";
     if (!head.chunked) {
       text += body;

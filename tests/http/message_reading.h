@@ -112,7 +112,9 @@ inline std::string to_text(const MessageHead& head, Parser::Kind kind) {
   if (head.keep_alive) text += " keep-alive";
   if (head.chunked) text += " chunked";
   if (head.content_length) text += " length=" + std::to_string(*head.content_length);
-  for (const auto& [name, value] : head.headers) text += " [" + name + "|" + value + "]";
+  for (const auto& [name, value] : head.headers) {
+    text.append(" [").append(name).append("|").append(value).append("]");
+  }
   return text + "\n";
 }
 

@@ -14,27 +14,6 @@ namespace {
 
 constexpr std::string_view date = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-TEST_CASE("header names compare without case, and the first field of a name is found") {
-  Headers headers;
-  headers.add("X-Key", "one");
-  headers.add("x-key", "two");
-  CHECK(*headers.find("X-KEY") == "one");
-  CHECK(headers.count("x-Key") == 2);
-  CHECK_FALSE(headers.find("X-Ke"));
-  CHECK_FALSE(headers.find("X-Key-2"));
-}
-
-TEST_CASE("setting a header replaces all fields of the name") {
-  Headers headers;
-  headers.add("A", "1");
-  headers.add("B", "2");
-  headers.add("a", "3");
-  headers.set("A", "4");
-  CHECK(headers.count("A") == 1);
-  CHECK(*headers.find("A") == "4");
-  CHECK(*headers.find("B") == "2");
-}
-
 TEST_CASE("a token is found in a comma-separated list, whole and without case") {
   CHECK(has_token("close", "close"));
   CHECK(has_token("Keep-Alive, Upgrade", "upgrade"));
@@ -45,16 +24,9 @@ TEST_CASE("a token is found in a comma-separated list, whole and without case") 
   CHECK_FALSE(has_token(",,", "close"));
 }
 
-TEST_CASE("case is ignored for letters only") {
-  CHECK(equals_ignoring_case("aZ-09", "Az-09"));
-  CHECK_FALSE(equals_ignoring_case("a", "ab"));
-  CHECK_FALSE(equals_ignoring_case("[", "{"));
-  CHECK_FALSE(equals_ignoring_case("@", "`"));
-}
-
 TEST_CASE("the head of a response has its status, date, length and fields") {
   const Response response = make_response(200, "text/plain", "body");
-  CHECK(serialize_head(response, 4, 1, true, date) ==
+  CHECK(serialize_head(response, 4, 1, true, date).view() ==
         "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 4\r\n"
         "Content-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
         "Referrer-Policy: no-referrer\r\n"
@@ -64,41 +36,28 @@ TEST_CASE("the head of a response has its status, date, length and fields") {
 TEST_CASE("a response with a content security policy of its own gets no other") {
   Response response = make_response(200, "text/html", "");
   response.headers.add("content-security-policy", "default-src 'self'");
-  const std::string head = serialize_head(response, 0, 1, true, date);
+  const std::string head(serialize_head(response, 0, 1, true, date).view());
   CHECK(head.find("'none'") == std::string::npos);
   CHECK(head.find("'self'") != std::string::npos);
 }
 
-TEST_CASE("nothing in the value of a field ends its line") {
-  Response response = make_response(200, "text/plain", "");
-  const std::string nul(1, '\0');
-  response.headers.add("X-Reason", "a\r\nSet-Cookie: b\n" + nul + "c\x7f\td\xc3\xa9");
-  const std::string head = serialize_head(response, 0, 1, true, date);
-  CHECK(head.find("\r\nX-Reason: a  Set-Cookie: b  c  d\xc3\xa9\r\n") != std::string::npos);
-}
-
-TEST_CASE("fields of one name are one list") {
-  Headers headers;
-  CHECK_FALSE(headers.joined("If-Match"));
-  headers.add("If-Match", "\"a\"");
-  CHECK(headers.joined("if-match") == "\"a\"");
-  headers.add("Other", "x");
-  headers.add("IF-MATCH", "\"b\", \"c\"");
-  CHECK(headers.joined("If-Match") == "\"a\", \"b\", \"c\"");
-}
-
 TEST_CASE("the head says when the connection ends, and to HTTP/1.0 when it does not") {
   const Response response = make_response(200, "text/plain", "");
-  CHECK(serialize_head(response, 0, 1, false, date).ends_with("\r\nConnection: close\r\n\r\n"));
-  CHECK(serialize_head(response, 0, 0, true, date).ends_with("\r\nConnection: keep-alive\r\n\r\n"));
-  CHECK(serialize_head(response, 0, 1, true, date).find("Connection") == std::string::npos);
+  CHECK(serialize_head(response, 0, 1, false, date)
+            .view()
+            .ends_with("\r\nConnection: close\r\n\r\n"));
+  CHECK(serialize_head(response, 0, 0, true, date)
+            .view()
+            .ends_with("\r\nConnection: keep-alive\r\n\r\n"));
+  CHECK(serialize_head(response, 0, 1, true, date).view().find("Connection") == std::string::npos);
 }
 
 TEST_CASE("204 and 304 announce no length") {
   for (const int status : {204, 304}) {
     Response response;
     response.status = status;
-    CHECK(serialize_head(response, 10, 1, true, date).find("Content-Length") == std::string::npos);
+    CHECK(serialize_head(response, 10, 1, true, date).view().find("Content-Length") ==
+          std::string::npos);
   }
 }
 

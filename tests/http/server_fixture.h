@@ -103,8 +103,9 @@ class ServerFixture {
   static Task<http::Response> hello() { co_return http::make_response(200, "text/plain", "hello"); }
 
   static Task<http::Response> name(http::Request& request) {
-    co_return http::make_response(200, "text/plain",
-                                  request.path + "|" + request.rest + "|" + request.query);
+    std::string text = request.path;
+    text.append("|").append(request.rest).append("|").append(request.query);
+    co_return http::make_response(200, "text/plain", std::move(text));
   }
 
   static Task<http::Response> echo(http::Request& request) {
@@ -245,7 +246,7 @@ class Peer {
     }
     answer.status = peer.parser_.head().status;
     answer.keep_alive = peer.parser_.head().keep_alive;
-    answer.headers = std::move(peer.parser_.head().headers);
+    answer.headers = peer.parser_.head().headers;
     co_return answer;
   }
 

@@ -64,7 +64,7 @@ class SteppedCache : public cache::CacheClient {
 
   explicit SteppedCache(cache::CacheService& service) : service_(service) {}
 
-  Task<Result<cache::Lookup>> get(std::string key) override {
+  Task<Result<cache::Lookup>> get(std::string_view key) override {
     ++gets.calls;
     co_await gets.before;
     if (gets.fails) co_return lost();

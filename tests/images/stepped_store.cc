@@ -261,13 +261,13 @@ Task<bool> SteppedCache::receive(Call& call, std::string name, Footprint footpri
   co_return lives && !call.is_lost;
 }
 
-Task<Result<cache::Lookup>> SteppedCache::get(std::string key) {
+Task<Result<cache::Lookup>> SteppedCache::get(std::string_view key) {
   Call call{stage_.caller(seat_), writing(seat_.flights)};
   Result<cache::Lookup> found = lost();
   const bool arrives = co_await send(call, "cache get");
   if (arrives) {
     const Stage::Work work(stage_);
-    found = co_await client_.get(std::move(key));
+    found = co_await client_.get(key);
   }
   const bool hit = found && found->hit;
   const bool answered =

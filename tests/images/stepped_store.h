@@ -242,7 +242,7 @@ class SteppedCache : public cache::CacheClient {
   SteppedCache(Stage& stage, Seat& seat, cache::CacheClient& client)
       : stage_(stage), seat_(seat), client_(client) {}
 
-  Task<Result<cache::Lookup>> get(std::string key) override;
+  Task<Result<cache::Lookup>> get(std::string_view key) override;
   Task<Result<cache::PutOutcome>> put(std::string key, Blob blob, std::uint64_t lease) override;
   Task<Result<void>> invalidate(std::string key) override;
   Task<Result<void>> clear() override { return client_.clear(); }  // no step: recover() only
