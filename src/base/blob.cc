@@ -1,5 +1,6 @@
 #include "base/blob.h"
 
+#include <sys/mman.h>
 #include <xxhash.h>
 
 #include <array>
@@ -13,6 +14,14 @@ namespace imgcached {
 namespace {
 
 Digest from_xxh(XXH128_hash_t hash) { return {hash.high64, hash.low64}; }
+
+// Pages of their own for some bytes; null if the system gives none. They are made when
+// they are first written, so that what was only announced costs nothing.
+void* map_pages(std::size_t bytes) {
+  void* pages =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return pages == MAP_FAILED ? nullptr : pages;
+}
 
 }  // namespace
 
@@ -78,14 +87,22 @@ Digest Blob::digest() const {
 }
 
 Blob::Storage* Blob::allocate(std::size_t size) {
-  auto* storage = new (::operator new(sizeof(Storage) + size)) Storage;
+  const std::size_t bytes = sizeof(Storage) + size;
+  void* memory = size < mapped_bytes_min ? nullptr : map_pages(bytes);
+  const bool is_mapped = memory != nullptr;
+  if (!is_mapped) memory = ::operator new(bytes);
+  auto* storage = new (memory) Storage;
+  storage->is_mapped = is_mapped;
   storage->size = size;
   return storage;
 }
 
 void Blob::free(Storage* storage) {
+  const bool is_mapped = storage->is_mapped;
+  const std::size_t bytes = sizeof(Storage) + storage->size;
   storage->~Storage();
-  ::operator delete(storage);
+  if (is_mapped) ::munmap(storage, bytes);
+  else ::operator delete(storage);
 }
 
 // Here because this file is the one that knows xxHash.

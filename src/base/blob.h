@@ -68,6 +68,12 @@ class Blob {
   }
   ~Blob() { release(); }
 
+  // Whether the bytes lie in pages of their own, which go back to the system with the
+  // Blob instead of becoming other bytes: so a socket may read them for longer than the
+  // Blob lives. From mapped_bytes_min on, if the system has pages to give.
+  bool is_mapped() const { return storage_ && storage_->is_mapped; }
+  static constexpr std::size_t mapped_bytes_min = 64 * 1024;
+
   const char* data() const { return storage_ ? storage_->bytes() : nullptr; }
   std::size_t size() const { return storage_ ? storage_->size : 0; }
   bool empty() const { return size() == 0; }
@@ -87,6 +93,7 @@ class Blob {
   struct Storage {
     std::atomic<std::uint32_t> references{1};
     std::atomic<bool> has_digest{false};
+    bool is_mapped = false;
     std::size_t size = 0;
     std::atomic<std::uint64_t> digest_high{0};
     std::atomic<std::uint64_t> digest_low{0};

@@ -230,6 +230,15 @@ Task<bool> Connection::write(Response response, const MessageHead* head, bool ke
   std::string buffer;
   net::Stream::Pieces pieces{head_text.view()};
   while (true) {
+    if (response.body.is_mapped() && end - offset >= Blob::mapped_bytes_min) {
+      const std::string_view rest = response.body.view().substr(offset, end - offset);
+      const std::size_t sent = stream_.send_pages(pieces[0], rest);
+      server_.stats_.bytes_written += sent;
+      const std::size_t of_head = std::min(sent, pieces[0].size());
+      pieces[0].remove_prefix(of_head);
+      offset += sent - of_head;
+      if (offset == end) break;
+    }
     const std::size_t bytes_max = std::min(limits_.written_piece_bytes, end - offset);
     if (bytes_max > 0) pieces[1] = response.body.piece(offset, bytes_max, buffer);
     stream_.set_deadline(limits_.write_timeout_ms);

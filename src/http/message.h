@@ -66,6 +66,11 @@ class Body {
   // the size of the former pieces together. What has to be made is made in `buffer`.
   // Valid until either changes. REQUIRES: bytes_max >= 4.
   std::string_view piece(std::size_t offset, std::size_t bytes_max, std::string& buffer) const;
+  // Whether all of it lies in a Blob's pages, see Blob::is_mapped().
+  bool is_mapped() const {
+    const auto* blob = std::get_if<Blob>(&content_);
+    return blob && blob->is_mapped();
+  }
   // REQUIRES: not in base64.
   std::string_view view() const {
     if (const auto* text = std::get_if<std::string>(&content_)) return *text;

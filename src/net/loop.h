@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "net/buffer_pool.h"
+#include "net/splicer.h"
 #include "net/uv.h"
 
 namespace imgcached::net {
@@ -33,6 +34,7 @@ class Loop {
 
   uv_loop_t* raw() { return &uv_; }
   BufferPool& buffers() { return buffers_; }
+  Splicer& splicer() { return splicer_; }
 
   // Handles that were opened and whose close callback has not run yet.
   std::size_t live_handles() const { return live_handles_; }
@@ -48,6 +50,7 @@ class Loop {
 
   uv_loop_t uv_;
   BufferPool buffers_;
+  Splicer splicer_;
   std::size_t live_handles_ = 0;
   std::size_t live_jobs_ = 0;
   std::vector<LookUp*> look_ups_;  // those of resolve() that are under way

@@ -220,6 +220,23 @@ Result<void> Stream::Write::await_resume() const {
   return {};
 }
 
+std::size_t Stream::send_pages(std::string_view head, std::string_view pages) {
+  if (!handle_) return 0;
+  assert(!handle_->writer);
+  uv_os_fd_t fd;
+  if (uv_fileno(reinterpret_cast<uv_handle_t*>(&handle_->uv), &fd) != 0) return 0;
+  std::size_t sent = 0;
+  if (!head.empty()) {
+    const ssize_t taken = ::send(fd, head.data(), head.size(), MSG_MORE | MSG_DONTWAIT);
+    sent = static_cast<std::size_t>(std::max<ssize_t>(taken, 0));
+    if (sent < head.size()) return sent;
+  }
+  auto& loop = *static_cast<Loop*>(handle_->uv.loop->data);
+  if (const auto spliced = loop.splicer().send(fd, pages)) return sent + *spliced;
+  const ssize_t taken = ::send(fd, pages.data(), pages.size(), MSG_DONTWAIT);
+  return sent + static_cast<std::size_t>(std::max<ssize_t>(taken, 0));
+}
+
 Stream::Shutdown Stream::shutdown() { return Shutdown(handle_.get()); }
 
 bool Stream::Shutdown::await_ready() {

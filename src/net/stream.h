@@ -55,6 +55,12 @@ class Stream {
   // Errors: closed, timed_out.
   Write write(Pieces pieces);
 
+  // Hands over at once what the kernel takes of `head` and, without copying them, of
+  // `pages`, which lie in pages that nobody writes any more (net/splicer.h). How many
+  // bytes; what is left, if only for a broken connection, is for write().
+  // REQUIRES: nobody is writing.
+  std::size_t send_pages(std::string_view head, std::string_view pages);
+
   class Shutdown;
   // Tells the peer that nothing more will come; reading goes on.
   Shutdown shutdown();

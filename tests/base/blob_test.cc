@@ -37,6 +37,22 @@ TEST_CASE("a blob without bytes is empty and has the digest of nothing") {
   CHECK(Blob::copy_of("").digest() == digest_of(""));
 }
 
+TEST_CASE("a large blob has pages of its own") {
+  for (const bool is_large : {false, true}) {
+    const std::size_t size = Blob::mapped_bytes_min - (is_large ? 0 : 1);
+    const std::string bytes(size, 'x');
+    Blob blob = Blob::copy_of(bytes);
+    CHECK(blob.is_mapped() == is_large);
+    CHECK(blob.size() == size);
+    CHECK((blob.view() == bytes));
+    const Blob copy = blob;
+    blob = Blob();
+    CHECK((copy.view() == bytes));
+  }
+  CHECK_FALSE(Blob().is_mapped());
+  const BlobBuffer unsealed(1 << 20);  // goes with its pages
+}
+
 TEST_CASE("a buffer is filled by its owner and then sealed") {
   BlobBuffer buffer(3);
   buffer.data()[0] = 'a';
