@@ -65,8 +65,8 @@ class Headers {
   std::size_t count(std::string_view name) const;
   bool empty() const { return places_.empty(); }
 
-  // Keeps the memory, for other fields; trim() gives back what is over the usual size of
-  // a head. It may only be called when there are none.
+  // Keeps the memory, for other fields; trim() gives it back, with the fields, if it is
+  // more than a usual head takes.
   void clear() {
     text_.clear();
     places_.clear();

@@ -359,7 +359,6 @@ const MessageHead& Parser::head() const { return state_->head; }
 
 void Parser::trim() {
   State& state = *state_;
-  state.begin();
   state.head.headers.trim();
   for (std::string* text : {&state.head.target, &state.field_name, &state.field_value}) {
     if (text->capacity() > text_bytes_kept) *text = std::string();

@@ -66,7 +66,8 @@ class Parser {
 
   // Valid from the first input of a message to that of the next, or to trim().
   const MessageHead& head() const;
-  // Between two messages: gives back what memory an unusually large head has taken.
+  // Between two messages: gives back what memory an unusually large head has taken, and
+  // the head with it.
   void trim();
 
   // Valid until the input it points into goes.
