@@ -29,9 +29,9 @@ std::string extension_of(std::string_view content_type) {
 
 // What is in the bytes.
 void describe_bytes(View& view, const images::Image& image) {
-  view.text("content_type", std::string(image.content_type()))
-      .text("size", bytes_in_words(image.bytes.size()))
-      .text("exact_size", grouped(image.bytes.size()));
+  const std::size_t size = image.bytes.size();
+  view.text("content_type", std::string(image.content_type())).text("size", bytes_in_words(size));
+  if (size >= 1024) view.text("exact_size", grouped(size));  // else the size is exact
   const auto dimensions = images::image_dimensions(image.bytes.view());
   if (!dimensions) return;
   view.text("width", grouped(dimensions->width))

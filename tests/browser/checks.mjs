@@ -8,7 +8,8 @@ import { openPage } from './site.mjs';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-// What a first visit may cost, with an empty browser cache.
+// What a first visit may cost, with an empty browser cache. The images that are stored
+// are as large as they are: their bytes do not count.
 const requestsMax = 15;
 const bytesMax = 100 * 1024;
 
@@ -45,25 +46,59 @@ export async function checkAccessible(page) {
   }
 }
 
-// Nothing sticks out to the right, on a phone, a tablet, a desk.
+// Nothing sticks out to the right, on a phone, a tablet, a desk, and lines of tiles have
+// no holes.
 export async function checkFits(page) {
   for (const width of widths) {
     await page.setViewportSize({ width, height: 900 });
     const sticksOut = await page.evaluate(() =>
       document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(sticksOut, 0, `${page.url()} at ${width} px`);
+    const holes = await page.locator('.tiles').evaluateAll((all) => all.filter((tiles) => {
+      const last = tiles.lastElementChild.getBoundingClientRect();
+      return Math.abs(last.right - tiles.getBoundingClientRect().right) > 1;
+    }).length);
+    assert.equal(holes, 0, `tiles of ${page.url()} at ${width} px`);
   }
 }
 
-// How many requests and bytes, headers and all, the first view of a page takes.
+// The colour in the middle of an element, as it is drawn, and the one of a token of the
+// design, both as [red, green, blue].
+export async function drawnColour(page, locator) {
+  const shot = (await locator.screenshot()).toString('base64');
+  return page.evaluate(async (data) => {
+    const image = Object.assign(new Image(), { src: `data:image/png;base64,${data}` });
+    await image.decode();
+    const canvas = Object.assign(document.createElement('canvas'), {
+      width: image.width, height: image.height,
+    }).getContext('2d');
+    canvas.drawImage(image, 0, 0);
+    return [...canvas.getImageData(image.width / 2, image.height / 2, 1, 1).data.slice(0, 3)];
+  }, shot);
+}
+export function tokenColour(page, token) {
+  return page.evaluate((name) => {
+    const value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    return value.match(/[0-9a-f]{2}/g).map((digits) => Number.parseInt(digits, 16));
+  }, token);
+}
+
+// How many requests and bytes, headers and all, the first view of a page takes; the bytes
+// without those of stored images.
 export async function firstView(browser, url) {
   const page = await openPage(browser, { viewport: { width: 1440, height: 900 } });
   const devtools = await page.context().newCDPSession(page);
   await devtools.send('Network.enable');
   let requests = 0;
   let bytes = 0;
-  devtools.on('Network.requestWillBeSent', () => { ++requests; });
-  devtools.on('Network.loadingFinished', (event) => { bytes += event.encodedDataLength; });
+  const images = new Set();
+  devtools.on('Network.requestWillBeSent', ({ requestId, request }) => {
+    ++requests;
+    if (new URL(request.url).pathname.startsWith('/images')) images.add(requestId);
+  });
+  devtools.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    if (!images.has(requestId)) bytes += encodedDataLength;
+  });
   await page.goto(url, { waitUntil: 'networkidle' });
   const shifted = await page.evaluate(() => new Promise((resolve) => {
     let sum = 0;

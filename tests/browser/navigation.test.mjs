@@ -14,6 +14,8 @@ test('the navigation marks the page that one is on, and only that', async () => 
     const current = page.locator('[aria-current=page]');
     assert.equal(await current.count(), 1, path);
     assert.equal(await current.getAttribute('href'), path);
+    const line = await current.evaluate((link) => getComputedStyle(link).borderBottomColor);
+    assert.notEqual(line, 'rgba(0, 0, 0, 0)', `${path}: one sees it`);
   }
   await page.context().close();
 });

@@ -68,7 +68,7 @@ for (const { javaScriptEnabled, way } of bothWays) {
     assert.equal(stats.replacement, 'Random Replacement');
     // What it was before stands beside it.
     const change = await page.locator('#changes tbody tr').first().innerText();
-    assert.match(change, /64 MB\s+Random Replacement\s+100 MB, Least Recently Used/);
+    assert.match(change, /64 MB, Random Replacement\s+100 MB, Least Recently Used/);
     assert.equal(await page.getByLabel('Random Replacement').isChecked(), true);
     await end(page);
   });
@@ -91,7 +91,7 @@ for (const { javaScriptEnabled, way } of bothWays) {
     await site().store('cleared', png(10, 10, [1, 2, 3]));
     await fetch(`${site().url}/images/cleared`);
     const page = await openProperties({ javaScriptEnabled });
-    const ask = page.getByRole('button', { name: 'Clear the cache …' });
+    const ask = page.getByRole('button', { name: 'Clear the cache…' });
     await ask.click();
     const keep = page.getByText('Keep it').filter({ visible: true });
     await keep.click();
@@ -112,7 +112,7 @@ for (const { javaScriptEnabled, way } of bothWays) {
     await page.keyboard.press('ArrowDown');
     await press(page, page.getByRole('button', { name: 'Save' }));
     await page.getByText('now answers: 32.0 MB, Random Replacement.').waitFor();
-    await press(page, page.getByRole('button', { name: 'Clear the cache …' }));
+    await press(page, page.getByRole('button', { name: 'Clear the cache…' }));
     await press(page, page.getByRole('button', { name: 'Clear the cache', exact: true }));
     await page.getByText('The cache was cleared').waitFor();
     await end(page);
@@ -121,12 +121,22 @@ for (const { javaScriptEnabled, way } of bothWays) {
 
 test('the dialog of the question is accessible, and Escape closes it', async () => {
   const page = await openProperties();
-  const ask = page.getByRole('button', { name: 'Clear the cache …' });
+  const ask = page.getByRole('button', { name: 'Clear the cache…' });
   await ask.click();
   await checkAccessible(page);
   await page.keyboard.press('Escape');
   assert.equal(await page.locator('dialog').isVisible(), false);
   assert.equal(await ask.evaluate((element) => element === document.activeElement), true);
+  await end(page);
+});
+
+test('on a phone one sees a change whole, what it was before included', async () => {
+  await configure('100', 'lru');
+  await configure('90', 'random');
+  const page = await openProperties({ viewport: { width: 360, height: 740 } });
+  const hidden = await page.locator('.changes').evaluate((frame) =>
+    frame.scrollWidth - frame.clientWidth);
+  assert.equal(hidden, 0);
   await end(page);
 });
 

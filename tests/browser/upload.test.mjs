@@ -119,7 +119,7 @@ test('whatever a key may be, it is stored under it', async () => {
   for (const key of keys) {
     const link = inState(page, 'stored').getByRole('link', { name: key, exact: true });
     const opened = await fetch(new URL(
-      await link.locator('xpath=..').getByText('Open the file').getAttribute('href'), site().url));
+      await link.locator('xpath=../..').getByText('Open the file').getAttribute('href'), site().url));
     assert.equal(opened.status, 200, key);
     const seen = await fetch(new URL(await link.getAttribute('href'), site().url));
     assert.equal(seen.status, 200, key);

@@ -68,7 +68,7 @@ export class UploadRow {
 
   queue() {
     this.#aborter = new AbortController();
-    this.#become("queued", "Waiting for the others …");
+    this.#become("queued", "Waiting for the others…");
   }
 
   // REQUIRES: queued.
@@ -159,7 +159,7 @@ export class UploadRow {
     this.part("progress").value = share;
     this.part("state").textContent = share < 1
       ? `${bytesInWords(bytes)} of ${bytesInWords(this.file.size)} sent`
-      : "Sent; being stored …";
+      : "Sent; being stored…";
   }
 
   #stored() {
