@@ -15,18 +15,17 @@ constexpr const char* unknown = "–";
 
 View row_of(const StatsPoint& point) {
   View row;
-  row.text("time", utc_time(point.time_ms)).flag("gap", point.gap);
+  row.text("time", utc_clock(point.time_ms)).flag("gap", point.gap);
   if (point.gap) return row;
   row.flag("sample", true)
       .text("items", grouped(point.items))
-      .text("bytes", bytes_in_words(point.bytes))
-      .text("capacity", point.capacity_bytes ? bytes_in_words(*point.capacity_bytes) : unknown);
+      .text("bytes", bytes_in_words(point.bytes));
   const StatsPoint::Interval interval = point.interval.value_or(StatsPoint::Interval());
   const auto per_second = interval.requests_per_second();
   const auto hit_rate = interval.hit_rate();
   const auto miss_rate = interval.miss_rate();
   row.text("requests", point.interval ? grouped(interval.requests) : unknown)
-      .text("per_second", per_second ? fmt::format("{:.1f}", *per_second) : unknown)
+      .text("per_second", per_second ? rate_in_words(*per_second) : unknown)
       .text("hits", point.interval ? grouped(interval.hits) : unknown)
       .text("misses", point.interval ? grouped(interval.misses) : unknown)
       .text("hit_rate", hit_rate ? percent(*hit_rate) : unknown)
@@ -36,7 +35,7 @@ View row_of(const StatsPoint& point) {
 
 View row_of(const StatsMark& mark) {
   View row;
-  row.text("time", utc_time(mark.time_ms)).flag("cleared", !mark.configured);
+  row.text("time", utc_clock(mark.time_ms)).flag("cleared", !mark.configured);
   if (mark.configured) {
     row.flag("configured", true)
         .number("capacity_mb", mark.configured->capacity_mb)
@@ -158,7 +157,7 @@ Task<http::Response> CacheStatsPage::show(http::Request& request) {
     view.text("cache_problem", sentence(failure_of(of_dependency(stats.error())).message));
   }
   view.text("window", std::string(history->window.name))
-      .text("window_title", std::string(history->window.title))
+      .text("last", std::string(history->window.last))
       .list("windows", windows_with(history->window))
       .text("interval_title", std::string(history->window.interval_title))
       .list("charts", charts());

@@ -2,7 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
 #include <ctime>
+#include <string_view>
 
 namespace imgcached::pages {
 
@@ -36,6 +38,10 @@ std::string utc_time(std::int64_t unix_ms) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+std::string utc_clock(std::int64_t unix_ms) {
+  return utc_time(unix_ms).substr(std::string_view("YYYY-MM-DD ").size());
+}
+
 std::string machine_time(std::int64_t unix_ms) {
   std::string text = utc_time(unix_ms) + 'Z';
   text[text.find(' ')] = 'T';
@@ -61,6 +67,11 @@ std::string duration_in_words(std::uint64_t nanoseconds) {
   if (ms >= 999.95) return fmt::format("{:.2f} s", ms / 1000);
   if (ms >= 9.995) return fmt::format("{:.1f} ms", ms);
   return fmt::format("{:.2f} ms", ms);
+}
+
+std::string rate_in_words(double per_second) {
+  const auto tenths = static_cast<std::uint64_t>(std::llround(per_second * 10));
+  return fmt::format("{}.{}", grouped(tenths / 10), tenths % 10);
 }
 
 std::string percent(double fraction) { return fmt::format("{:.1f} %", fraction * 100); }

@@ -1,7 +1,7 @@
 // StatsHistory: what the statistics page shows of the last minutes or hours, and
 // /api/stats and the CSV file with it.
 //
-// However long the time, it has at most 145 points, so that an answer stays small
+// However long the time, it has at most 121 points, so that an answer stays small
 // and a chart readable: an hour and a day are told in steps (stats_series.h).
 #pragma once
 
@@ -23,7 +23,8 @@ namespace imgcached::pages {
 // How far back.
 struct StatsWindow {
   std::string_view name;   // in a URL: `window=1h`
-  std::string_view title;  // in the words of the reader
+  std::string_view title;  // in the words of the reader, as all of these
+  std::string_view last;   // "the last ..."
   std::int64_t length_ms;
   std::int64_t step_ms;             // of its points; 0: one for each row
   std::int64_t interval_ms;         // from one point to the next
@@ -31,9 +32,9 @@ struct StatsWindow {
 };
 
 inline constexpr StatsWindow stats_windows[] = {
-    {"10m", "10 minutes", 10 * 60'000, 0, 5'000, "5 seconds"},
-    {"1h", "1 hour", 60 * 60'000, 30'000, 30'000, "30 seconds"},
-    {"24h", "24 hours", 24 * 60 * 60'000, 600'000, 600'000, "10 minutes"},
+    {"10m", "10 minutes", "10 minutes", 10 * 60'000, 0, 5'000, "5 seconds"},
+    {"1h", "1 hour", "hour", 60 * 60'000, 30'000, 30'000, "30 seconds"},
+    {"24h", "24 hours", "24 hours", 24 * 60 * 60'000, 720'000, 720'000, "12 minutes"},
 };
 
 // The one that the field `window` names, or the first without that field. Error

@@ -27,6 +27,18 @@ TEST_CASE("times are in UTC") {
   CHECK(utc_time(1'769'850'307'999) == "2026-01-31 09:05:07");
 }
 
+TEST_CASE("a time of day is that of UTC") {
+  CHECK(utc_clock(0) == "00:00:00");
+  CHECK(utc_clock(1'769'850'307'999) == "09:05:07");
+}
+
+TEST_CASE("a rate has one decimal, and its thousands are grouped") {
+  CHECK(rate_in_words(0) == "0.0");
+  CHECK(rate_in_words(0.25) == "0.3");
+  CHECK(rate_in_words(9.99) == "10.0");
+  CHECK(rate_in_words(25'136.44) == "25,136.4");
+}
+
 TEST_CASE("a time for machines says that it is in UTC") {
   CHECK(machine_time(1'769'850'307'999) == "2026-01-31T09:05:07Z");
 }

@@ -59,7 +59,7 @@ TEST_CASE("however long the window, its points are few and nothing counted is lo
     const StatsHistory history = it.history(window);
     CHECK(history.to_ms - history.from_ms == window.length_ms);
     CHECK(history.points.size() >= 120);
-    CHECK(history.points.size() <= 145);
+    CHECK(history.points.size() <= 121);
     std::uint64_t requests = 0;
     for (const StatsPoint& point : history.points) {
       CHECK_FALSE(point.gap);

@@ -2,7 +2,7 @@
 // rows, so a row's number is the same moment in each.
 /* global Dygraph */
 
-import { bytesInWords, grouped, percent } from "./format.js";
+import { bytesInWords, grouped, percent, rate } from "./format.js";
 
 // dygraphs' legend writes inline styles, which our Content-Security-Policy forbids;
 // the caption of each chart says the values.
@@ -20,7 +20,7 @@ const kinds = {
   },
   requests_per_second: {
     lines: ["requests_per_second"],
-    text: (value) => `${grouped(Math.round(value * 10) / 10)}/s`,
+    text: (value) => `${rate(value)}/s`,
     axis: grouped,
     least: 1,
   },
@@ -130,10 +130,12 @@ export class Chart {
       highlightCircleSize: 4,
       interactionModel: {},
       series: {
-        capacity_bytes: { fillGraph: false, drawPoints: false, strokePattern: [6, 4] },
+        capacity_bytes: {
+          fillGraph: false, drawPoints: false, stepPlot: true, strokePattern: [6, 4],
+        },
       },
       axes: {
-        x: { pixelsPerLabel: 80, axisLabelFormatter: (date) => date.toISOString().slice(11, 16) },
+        x: { pixelsPerLabel: 64, axisLabelFormatter: (date) => date.toISOString().slice(11, 16) },
         y: { axisLabelWidth: 62, pixelsPerLabel: 32, axisLabelFormatter: this.kind.axis },
       },
     };

@@ -13,6 +13,9 @@ export function bytesInWords(bytes) {
 
 export const grouped = (number) => number.toLocaleString("en");
 
+export const rate = (perSecond) =>
+  perSecond.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
 export const percent = (fraction) => `${(fraction * 100).toFixed(1)} %`;
 
 // In UTC, as all times on the pages are.
