@@ -1,6 +1,7 @@
 #include "pages/keys_page.h"
 
 #include <algorithm>
+#include <span>
 #include <unordered_set>
 
 #include "base/clock.h"
@@ -23,9 +24,12 @@ bool has_picture(const db::ImageSummary& image) {
   return image.content_type != "image/tiff" && image.byte_size <= KeysPage::picture_bytes_max;
 }
 
-std::size_t default_limit(KeysQuery::View view) {
-  return view == KeysQuery::View::gallery ? KeysPage::keys_per_gallery : KeysPage::keys_per_table;
+std::span<const std::size_t> limits_of(KeysQuery::View view) {
+  if (view == KeysQuery::View::gallery) return KeysPage::keys_per_gallery;
+  return KeysPage::keys_per_table;
 }
+
+std::size_t default_limit(KeysQuery::View view) { return limits_of(view).front(); }
 
 // Of the page that the query asks for; what goes without saying is left out.
 std::string url_of(const KeysQuery& query) {
@@ -79,10 +83,31 @@ std::string other_view_url(KeysQuery query, KeysQuery::View view) {
   return url_of(query);
 }
 
-void add_paging(View& view, const KeysQuery& query, const images::Listing& listing) {
+// More or fewer keys on the page, from the same place on.
+std::vector<View> limits_with(const KeysQuery& query) {
+  std::vector<View> limits;
+  for (const std::size_t limit : limits_of(query.view)) {
+    KeysQuery other = query;
+    other.limit = limit;
+    View item;
+    item.number("count", limit)
+        .text("limit_url", url_of(other))
+        .flag("current", limit == query.limit);
+    limits.push_back(std::move(item));
+  }
+  return limits;
+}
+
+// `images` are all that are stored; where a page has room for them nobody need choose how
+// many.
+void add_paging(View& view, const KeysQuery& query, const images::Listing& listing,
+                std::uint64_t images) {
   const bool is_at_start = query.is_backwards() ? !listing.more : query.after.empty();
   const bool is_at_end = query.is_backwards() ? query.before.empty() : !listing.more;
-  view.flag("has_pages", !is_at_start || !is_at_end);
+  const bool has_pages = !is_at_start || !is_at_end;
+  view.flag("has_pages", has_pages)
+      .flag("has_limits", has_pages || images > default_limit(query.view))
+      .list("limits", limits_with(query));
   if (!is_at_start) view.text("first_url", first_url(query));
   if (!is_at_end) view.text("last_url", last_url(query));
   if (listing.images.empty()) return;
@@ -101,6 +126,8 @@ void add_place(View& view, const KeysQuery& query) {
       .text("before", query.before)
       .flag("last", query.last)
       .number("limit", query.limit)
+      .text("chosen_limit",
+            query.limit == default_limit(query.view) ? "" : std::to_string(query.limit))
       .text("here_url", url_of(query));
 }
 
@@ -179,7 +206,7 @@ Task<http::Response> KeysPage::render(int status, KeysQuery query, View view) {
       .text("table_url", other_view_url(query, KeysQuery::View::table))
       .text("gallery_url", other_view_url(query, KeysQuery::View::gallery));
   add_place(view, query);
-  add_paging(view, query, *listing);
+  add_paging(view, query, *listing, totals.images);
   co_await add_keys(view, query, std::move(*listing));
   co_return renderer_.page(status, "keys", "Keys", std::move(view));
 }

@@ -39,9 +39,10 @@ Result<KeysQuery> parse_keys_query(const http::Form& form);
 
 class KeysPage {
  public:
-  // Unless `limit` says otherwise. A gallery's first view is to take few requests.
-  static constexpr std::size_t keys_per_table = 50;
-  static constexpr std::size_t keys_per_gallery = 8;
+  // What one can choose, the first unless `limit` says otherwise. A gallery's first view
+  // is to take few requests.
+  static constexpr std::size_t keys_per_table[] = {50, 100, 200};
+  static constexpr std::size_t keys_per_gallery[] = {8, 24, 96};
   static constexpr std::size_t keys_per_page_max = 200;  // whatever it says; all can be selected
   // Larger images have no picture in a gallery.
   static constexpr std::uint64_t picture_bytes_max = 4 << 20;

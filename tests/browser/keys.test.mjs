@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { checkAccessible, checkPage, checkQuiet, firstView } from './checks.mjs';
+import {
+  checkAccessible, checkPage, checkQuiet, drawnColour, firstView, tokenColour,
+} from './checks.mjs';
 import { png } from './images.mjs';
 import { press, typeInto } from './keyboard.mjs';
 import { bothWays, openPage, textOf, useSite } from './site.mjs';
@@ -23,7 +25,7 @@ const box = (page, key) => page.locator(`input[name=key][value=${JSON.stringify(
 test('the keys page is as all pages are, as a table and as a gallery', async () => {
   await checkPage(browser(), `${site().url}/keys_list`);
   await store(oddKey, 'k'.repeat(255), '漢字 with spaces', ...numbered(60));
-  await site().store('large', png(3000, 2000, blue, 200_000));
+  await site().store('0 large', png(3000, 2000, blue, 200_000));
   for (const query of ['', '?view=gallery', '?prefix=nothing', '?last=1', '?view=gallery&after=key']) {
     await checkPage(browser(), `${site().url}/keys_list${query}`);
   }
@@ -76,6 +78,30 @@ for (const { javaScriptEnabled, way } of bothWays) {
     await follow('Next', parts[1]);
     await follow('Table', keys.slice(8));
     await follow('Gallery', parts[1]);
+    checkQuiet(page);
+    await page.context().close();
+  });
+
+  test(`one chooses how many keys a page has, and keeps that while one searches, ${way}`, async () => {
+    const page = await openPage(browser(), { javaScriptEnabled });
+    const keys = numbered(30);
+    await store(...keys);
+    await page.goto(`${site().url}/keys_list?view=gallery`);
+    const limits = page.getByRole('navigation', { name: 'Keys on a page' });
+    assert.equal(await limits.locator('[aria-current]').innerText(), '8');
+    await page.getByRole('link', { name: 'Next', exact: true }).click();
+    await page.waitForURL(/after=/);
+    await limits.getByRole('link', { name: '24' }).click();
+    await page.waitForURL(/limit=24/);
+    assert.deepEqual(await shownKeys(page), keys.slice(8), 'from the same place on');
+    assert.equal(await limits.locator('[aria-current]').innerText(), '24');
+    await page.fill('#prefix', 'key');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.waitForURL(/prefix=key/);
+    assert.deepEqual(await shownKeys(page), keys.slice(0, 24));
+    // A table has room for all of them.
+    await page.goto(`${site().url}/keys_list`);
+    assert.equal(await limits.count(), 0);
     checkQuiet(page);
     await page.context().close();
   });
@@ -182,6 +208,21 @@ test('all of a page are ticked at once, and counted', async () => {
   assert.equal(await page.locator('#selected').innerText(), '2 images selected');
   assert.ok(await all.evaluate((input) => input.indeterminate));
   assert.ok(await button.isEnabled());
+  await page.context().close();
+});
+
+test('boxes have the colours of the page, ticked or not', async () => {
+  await store('one', 'two');
+  const page = await openPage(browser());
+  await page.goto(`${site().url}/keys_list`);
+  await box(page, 'two').check();
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    assert.deepEqual(
+      await drawnColour(page, box(page, 'one')), await tokenColour(page, '--surface'), colorScheme);
+    const ticked = await drawnColour(page, box(page, 'two'));
+    assert.notDeepEqual(ticked, await tokenColour(page, '--surface'), colorScheme);
+  }
   await page.context().close();
 });
 

@@ -17,7 +17,7 @@ TEST_CASE("without fields, or with empty ones, the keys page is a table from the
     const Result<KeysQuery> query = parse(text);
     REQUIRE(query.ok());
     CHECK(query->view == KeysQuery::View::table);
-    CHECK(query->limit == KeysPage::keys_per_table);
+    CHECK(query->limit == KeysPage::keys_per_table[0]);
     CHECK_FALSE(query->is_backwards());
     CHECK((query->prefix + query->after + query->before).empty());
   }
@@ -30,7 +30,7 @@ TEST_CASE("each field of the keys page means what it says") {
   CHECK(gallery->prefix == "a ");
   CHECK(gallery->after == "b");
   CHECK(gallery->limit == 7);
-  CHECK(parse("view=gallery")->limit == KeysPage::keys_per_gallery);
+  CHECK(parse("view=gallery")->limit == KeysPage::keys_per_gallery[0]);
   CHECK(parse("limit=9999")->limit == KeysPage::keys_per_page_max);
   CHECK(parse("before=b")->is_backwards());
   CHECK(parse("last=1")->is_backwards());
