@@ -130,9 +130,7 @@ export class Chart {
       highlightCircleSize: 4,
       interactionModel: {},
       series: {
-        capacity_bytes: {
-          fillGraph: false, drawPoints: false, stepPlot: true, strokePattern: [6, 4],
-        },
+        capacity_bytes: { fillGraph: false, drawPoints: false, strokePattern: [6, 4] },
       },
       axes: {
         x: { pixelsPerLabel: 64, axisLabelFormatter: (date) => date.toISOString().slice(11, 16) },
