@@ -542,7 +542,6 @@ Task<void> ImageStore::count() {
 // --- Starting and ending ------------------------------------------------------------------------
 
 Task<Result<void>> ImageStore::recover(bool cache_is_older) {
-  if (cache_is_older) co_await forget_all_cached();
   Result<std::vector<std::string>> files = co_await blobs_.locations();
   if (!files) co_return std::move(files).error();
   std::unordered_set<std::string> orphans(files->begin(), files->end());
@@ -576,6 +575,8 @@ Task<Result<void>> ImageStore::recover(bool cache_is_older) {
   co_await remove_files(std::move(locations));
   log::info("store_recovered files={} orphans_removed={} files_missing={}", file_count,
             orphan_count, dangling);
+  // Last, because a cache that does not hear starts the settling, which then has the timer.
+  if (cache_is_older) co_await forget_all_cached();
   co_return Result<void>();
 }
 

@@ -215,6 +215,17 @@ struct Rig {
   e2e::Database::Rows query(const std::string& sql) {
     return e2e::Database::shared().query(sql, bench.settings.name);
   }
+  // The command of a client that says what it is told to, while the test goes on.
+  std::vector<std::string> other_session(const std::string& sql) const {
+    return {"mariadb",
+            "--no-defaults",
+            "--unbuffered",
+            "--skip-column-names",
+            "--socket=" + bench.settings.socket,
+            "--user=root",
+            "--execute=" + sql,
+            bench.settings.name};
+  }
 };
 
 // --- The plain way ------------------------------------------------------------------------------
@@ -892,13 +903,9 @@ TEST_CASE("recovery waits for the statements of a run that was killed") {
   rig.must_upload("cat", gif("old"));
   const std::string orphan = "00/00000000000000000000000000000000";
   std::ofstream(rig.root + "/" + orphan) << gif("new");
-  const std::string errors = rig.scratch.path() + "/errors";
-  e2e::Process killed_run({"mariadb", "--no-defaults", "--unbuffered", "--skip-column-names",
-                           "--socket=" + rig.bench.settings.socket, "--user=root",
-                           "--execute=BEGIN; UPDATE images SET location = '" + orphan +
-                               "'; SELECT 'updated'; SELECT SLEEP(1.5); COMMIT",
-                           rig.bench.settings.name},
-                          errors);
+  e2e::Process killed_run(rig.other_session("BEGIN; UPDATE images SET location = '" + orphan +
+                                            "'; SELECT 'updated'; SELECT SLEEP(1.5); COMMIT"),
+                          rig.scratch.path() + "/errors");
   REQUIRE(killed_run.read_line() == "updated");
   CHECK(rig.run(rig.store.recover(false)).ok());
   CHECK(rig.files() == std::set<std::string>{orphan});
@@ -918,6 +925,20 @@ TEST_CASE("a cache that outlived a crash is emptied before it is believed") {
   rig.until([&] { return rig.service.stats().clears == 1; });
   rig.until([&] { return rig.is_cached("cat"); });
   CHECK(rig.read("cat") == gif("cat"));
+}
+
+TEST_CASE("recovery goes through with the cache out of reach and the table locked by somebody") {
+  Rig rig;
+  const Silence silence;
+  e2e::Process administrator(
+      rig.other_session("LOCK TABLES images WRITE; SELECT 'locked'; SELECT SLEEP(2.5)"),
+      rig.scratch.path() + "/errors");
+  REQUIRE(administrator.read_line() == "locked");
+  rig.cache.clears.fails = true;
+  CHECK(rig.run(rig.store.recover(true)).ok());
+  rig.cache.clears.fails = false;
+  rig.until([&] { return rig.service.stats().clears == 1; });
+  CHECK(administrator.wait() == 0);
 }
 
 }  // namespace
