@@ -11,6 +11,8 @@
 namespace imgcached::http {
 namespace {
 
+constexpr std::size_t authority_bytes_kept = 255;
+
 std::string allow_list(const std::vector<Method>& methods) {
   std::string list;
   for (const Method method : methods) {
@@ -109,9 +111,12 @@ std::optional<Connection::Refusal> Connection::read_target(Request& request) con
 }
 
 // Finds the request's route. A refusal says why there is nothing to hand it to.
-std::optional<Connection::Refusal> Connection::admit(Request& request, Router::Match& match) const {
-  if (is_rebound(request.authority, local_)) {
-    return Refusal{421, "this server goes by no such name here: use localhost or an IP address"};
+std::optional<Connection::Refusal> Connection::admit(Request& request, Router::Match& match) {
+  if (request.authority != own_authority_) {
+    if (is_rebound(request.authority, local_)) {
+      return Refusal{421, "this server goes by no such name here: use localhost or an IP address"};
+    }
+    if (request.authority.size() <= authority_bytes_kept) own_authority_ = request.authority;
   }
   const auto expectation = request.head.headers.find("Expect");
   if (expectation && !equals_ignoring_case(*expectation, "100-continue")) {

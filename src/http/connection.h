@@ -56,7 +56,7 @@ class Connection {
     std::string message;
   };
   std::optional<Refusal> read_target(Request& request) const;
-  std::optional<Refusal> admit(Request& request, Router::Match& match) const;
+  std::optional<Refusal> admit(Request& request, Router::Match& match);
   bool lacks_token(const Request& request, const Route* route) const;
   // Counts and logs what has been answered.
   void record(const Request& request, int status, std::size_t bytes, std::uint64_t began_ms);
@@ -72,6 +72,7 @@ class Connection {
   net::ReadBuffer buffer_;
   Parser parser_;
   const net::Address local_;   // our end
+  std::string own_authority_;  // the last one asked for that can be ours
   std::size_t pipelined_ = 0;  // requests in a row that had come before their turn
   bool idle_ = true;
   bool finishing_ = false;

@@ -77,6 +77,7 @@ struct Parser::State {
   MessageHead head;
   std::string field_name;
   std::string field_value;
+  std::string sane_host;  // the last one that was
   std::size_t head_bytes = 0;
   std::size_t field_count = 0;
   std::string_view body;
@@ -193,9 +194,14 @@ int Parser::State::check_request() {
   const std::size_t hosts = head.headers.count("Host");
   if (hosts > 1) return refuse(400, "more than one Host field");
   if (hosts == 0 && head.version_minor >= 1) return refuse(400, "HTTP/1.1 needs a Host field");
-  if (hosts == 1 && !split_authority(*head.headers.find("Host"))) {
+  if (hosts == 0) return 0;
+  // The requests of a connection name the same one nearly always.
+  const std::string_view host = *head.headers.find("Host");
+  if (!host.empty() && host == sane_host) return 0;
+  if (!split_authority(host)) {
     return refuse(400, "the Host field is not a host and an optional port");
   }
+  sane_host = host;
   return 0;
 }
 
@@ -360,7 +366,8 @@ const MessageHead& Parser::head() const { return state_->head; }
 void Parser::trim() {
   State& state = *state_;
   state.head.headers.trim();
-  for (std::string* text : {&state.head.target, &state.field_name, &state.field_value}) {
+  for (std::string* text :
+       {&state.head.target, &state.field_name, &state.field_value, &state.sane_host}) {
     if (text->capacity() > text_bytes_kept) *text = std::string();
   }
 }
