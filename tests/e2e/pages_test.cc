@@ -416,7 +416,7 @@ DEPLOYED_TEST_CASE("pages: a gallery shows pictures of fixed size, of what brows
   }
   for (int i = 0; i < 8; ++i) it.upload("more " + std::to_string(i), png(200, 1));
   const Reply full = it.backend.get("/keys_list?view=gallery&prefix=more");
-  CHECK(links(full, "view=gallery").size() == 1);  // to itself: no more pages
+  CHECK(related(full, "next").empty());
   it.upload("more of it", png(200, 1));
   const std::string next = related(it.backend.get("/keys_list?view=gallery&prefix=more"), "next");
   CHECK(next.find("view=gallery&prefix=more") != std::string::npos);
@@ -572,10 +572,10 @@ DEPLOYED_TEST_CASE("pages: what the cache service answers is shown, and what was
       it.backend.post("/cache_properties", urlencoded({{"replacement_policy", "RR"}}));
   CHECK(saved.body_has("now answers: 12.0 MB, Random Replacement."));
   CHECK(
-      saved.body_has("12 MB</td><td>Random Replacement</td><td class=\"muted\">12 MB, Least "
+      saved.body_has("<td>12 MB, Random Replacement</td><td class=\"muted\">12 MB, Least "
                      "Recently Used</td>"));
   CHECK(
-      saved.body_has("12 MB</td><td>Least Recently Used</td><td class=\"muted\">100 MB, Least "
+      saved.body_has("<td>12 MB, Least Recently Used</td><td class=\"muted\">100 MB, Least "
                      "Recently Used (the default)</td>"));
 
   // A row of somebody's own, which the cache service has not read.
@@ -596,9 +596,9 @@ DEPLOYED_TEST_CASE("pages: of the changes of the cache's properties the last few
   for (const char* capacity : {"1", "2", "3", "4", "5", "6", "7", "8", "9", "100"})
     it.configure(capacity);
   const Reply page = it.backend.get("/cache_properties");
-  CHECK(page.body_has("<td class=\"number\">3 MB</td>"));
+  CHECK(page.body_has("<td>3 MB, "));
   CHECK(page.body_has("<td class=\"muted\">2 MB,"));
-  CHECK_FALSE(page.body_has("<td class=\"number\">2 MB</td>"));
+  CHECK_FALSE(page.body_has("<td>2 MB, "));
 }
 
 DEPLOYED_TEST_CASE("pages: without JavaScript, too, one is asked before the cache is cleared") {
