@@ -31,12 +31,12 @@ BackendNode::BackendNode(const Config& config, net::Loop& loop, images::BlobStor
 }
 
 Task<Result<void>> BackendNode::start() {
+  store_.emplace(loop_, blobs_, table_, *cache_);
   Result<std::vector<net::SocketAddress>> addresses = co_await net::resolve(loop_, config_.listen);
   if (!addresses) co_return bad_setting("listen", addresses.error().message);
 
   Result<void> matched = co_await images::match_identities(blobs_, identities_, table_);
   if (!matched) co_return std::move(matched).error();
-  store_.emplace(loop_, blobs_, table_, *cache_);
   // A cache in another process may have outlived a backend that died between
   // a commit and its invalidation.
   const bool cache_is_older = http_client_.has_value();
@@ -60,9 +60,13 @@ Task<Result<void>> BackendNode::start() {
   co_return Result<void>();
 }
 
+Task<void> BackendNode::break_off_start() {
+  if (!server_) co_await store_->close();
+}
+
 Task<void> BackendNode::stop(std::uint64_t grace_ms) {
   if (server_) co_await server_->drain(grace_ms);
-  if (store_) co_await store_->close();
+  co_await store_->close();
   if (http_client_) http_client_->close();
   co_await pool_.close();
 }

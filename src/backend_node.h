@@ -31,9 +31,11 @@ class BackendNode {
   // `cache` is the one of this process; null when it is elsewhere.
   BackendNode(const Config& config, net::Loop& loop, images::BlobStore& blobs, CacheNode* cache);
 
-  // Errors name the setting to change.
+  // Errors name the setting to change; closed when it was broken off.
   Task<Result<void>> start();
-  // Drains and closes; the mailbox stays, to stop the cache with.
+  // Has a start() that is under way end soon, whatever it waits for; else does nothing.
+  Task<void> break_off_start();
+  // Drains and closes; the mailbox stays, to stop the cache with. REQUIRES: start() has ended.
   Task<void> stop(std::uint64_t grace_ms);
 
   net::Mailbox& mailbox() { return mailbox_; }

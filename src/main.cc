@@ -116,16 +116,27 @@ Task<void> close_cache(CacheNode& cache, net::Mailbox& here) {
   (void)closed;
 }
 
+// A signal that comes before the service does ends the start.
+Task<void> wait_for_signal(BackendNode& backend, net::SignalWatcher& signals) {
+  const int signal = co_await signals.next();
+  signals.close();
+  if (signal != 0) co_await backend.break_off_start();
+}
+
 Task<void> serve_backend(BackendNode& backend, CacheNode* cache, net::SignalWatcher& signals,
                          Result<void>& outcome) {
+  Gate waiting;
+  waiting.spawn(wait_for_signal(backend, signals));
   outcome = co_await backend.start();
   if (outcome) {
     std::string services = " backend=" + backend.address().text();
     if (cache) services += " cache=" + cache->address().text();
     announce(services);
-    co_await signals.next();
+  } else {
+    if (outcome.error().code == Errc::closed) outcome = Result<void>();  // as it was told to
+    signals.close();
   }
-  signals.close();
+  co_await waiting.drained();
   // Both ports are drained at once, so that one grace bounds it all.
   Gate draining;
   if (cache) draining.spawn(drain_cache(*cache, backend.mailbox()));

@@ -551,6 +551,7 @@ Task<Result<void>> ImageStore::recover(bool cache_is_older) {
   std::string after;
   int failures = 0;
   while (true) {
+    if (closing_) co_return Error{Errc::closed, "the store was closed before it had recovered"};
     // Settled, because a statement of a former run that was killed may be under way.
     Result<std::vector<db::ImageLocation>> page =
         co_await table_.locations(after, walk_page_rows, db::Read::settled);

@@ -120,7 +120,8 @@ class ImageStore {
 
   // Makes disk and table agree after a crash: removes the files that no row
   // names. A cache that may have missed an invalidation of a former run
-  // (`cache_is_older`) is emptied. REQUIRES: nothing else has been called yet.
+  // (`cache_is_older`) is emptied. Error closed: close() was called meanwhile.
+  // REQUIRES: nothing but close() has been called yet.
   Task<Result<void>> recover(bool cache_is_older);
 
   // Errors: invalid_argument (the key), not_found, unavailable, data_lost (the file
@@ -172,7 +173,7 @@ class ImageStore {
     return undelivered_.size() + (clear_undelivered_ ? 1 : 0);
   }
 
-  // Ends the background work; what is not settled is left to recover().
+  // Ends the background work; what is not settled is left to recover(). May be repeated.
   Task<void> close();
 
  private:

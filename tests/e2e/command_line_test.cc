@@ -352,6 +352,39 @@ TEST_CASE("command line: too few descriptors are one line that names ulimit -n, 
   check_refused({status, output, {std::istreambuf_iterator<char>(file), {}}}, 2, "ulimit -n");
 }
 
+TEST_CASE("bug: SIGTERM while the start waits for the database ends it after 20 s, as a failure") {
+  const Settings settings;
+  Arguments command = settings.with({});
+  command.insert(command.begin(), program_path());
+  Database& database = Database::shared();
+  {
+    Process first(command, settings.path("log"));
+    backend_port(first);
+    first.signal(SIGTERM);
+    REQUIRE(first.wait() == 0);
+  }
+  Process administrator({"mariadb", "--no-defaults", "--unbuffered", "--skip-column-names",
+                         "--socket=" + database.socket(), "--user=root",
+                         "--execute=LOCK TABLES images WRITE; SELECT CONNECTION_ID(); "
+                         "SELECT SLEEP(60)",
+                         settings.database()},
+                        settings.path("errors"));
+  const std::optional<std::string> session = administrator.read_line();
+  REQUIRE(session.has_value());
+  Process process(command, settings.path("log"));
+  eventually("it waits for the table", [&] {
+    return !database
+                .query("SELECT id FROM processlist WHERE db = '" + settings.database() +
+                           "' AND state = 'Waiting for table metadata lock'",
+                       "information_schema")
+                .empty();
+  });
+  process.signal(SIGTERM);
+  CHECK(process.wait() == 0);
+  CHECK(process.read_all().empty());  // it was never ready
+  database.query("KILL " + *session);
+}
+
 TEST_CASE("command line: a second signal ends at once what drains, by that signal") {
   const Settings settings;
   Arguments command = settings.with({});

@@ -927,6 +927,27 @@ TEST_CASE("a cache that outlived a crash is emptied before it is believed") {
   CHECK(rig.read("cat") == gif("cat"));
 }
 
+TEST_CASE("bug: a recovery that waits for the database goes on after the end was asked for") {
+  Rig rig;
+  const Silence silence;
+  e2e::Process administrator(
+      rig.other_session("LOCK TABLES images WRITE; SELECT CONNECTION_ID(); SELECT SLEEP(60)"),
+      rig.scratch.path() + "/errors");
+  const std::optional<std::string> session = administrator.read_line();
+  REQUIRE(session.has_value());
+  const auto recovered = rig.start(rig.store.recover(false));
+  rig.until([&] {
+    return !rig.query(
+                   "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND "
+                   "state = 'Waiting for table metadata lock'")
+                .empty();
+  });
+  rig.run(rig.store.close());
+  rig.until([&] { return recovered->has_value(); });
+  CHECK((*recovered)->error().code == Errc::closed);
+  rig.query("KILL " + *session);
+}
+
 TEST_CASE("recovery goes through with the cache out of reach and the table locked by somebody") {
   Rig rig;
   const Silence silence;
