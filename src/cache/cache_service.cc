@@ -25,9 +25,8 @@ CacheService::CacheService(net::Loop& loop, db::Pool& pool)
     : pool_(pool), properties_(pool), recorder_(loop, pool, [this] { return stats(); }) {}
 
 Lookup CacheService::get(std::string_view key) {
-  const std::uint64_t now_ms = monotonic_ms();
   const std::lock_guard lock(mutex_);
-  return cache_.get(key, now_ms);
+  return cache_.get(key, monotonic_ms());  // read under the lock: it never goes back
 }
 
 PutOutcome CacheService::put(std::string_view key, Blob blob) {
@@ -36,9 +35,8 @@ PutOutcome CacheService::put(std::string_view key, Blob blob) {
 }
 
 PutOutcome CacheService::put(std::string_view key, Blob blob, std::uint64_t lease) {
-  const std::uint64_t now_ms = monotonic_ms();
   const std::lock_guard lock(mutex_);
-  return cache_.put(key, std::move(blob), lease, now_ms);
+  return cache_.put(key, std::move(blob), lease, monotonic_ms());
 }
 
 void CacheService::invalidate(std::string_view key) {

@@ -46,7 +46,8 @@ class LeaseTable {
   explicit LeaseTable(std::uint64_t first_token) : next_token_(first_token) {}
 
   // The token of the key's lease, which is granted now unless it has a good one.
-  // Never 0. `now_ms` is monotonic_ms() of base/clock.h and never goes back.
+  // Never 0. `now_ms` is monotonic_ms() of base/clock.h. A time before that of an earlier
+  // call is no harm: a lease that was granted after it has not expired.
   std::uint64_t grant(std::string_view key, std::uint64_t now_ms);
 
   // Whether `token` is the key's good lease; if so, it ends here.
@@ -66,7 +67,7 @@ class LeaseTable {
   };
 
   static bool expired(const Lease& lease, std::uint64_t now_ms) {
-    return now_ms - lease.granted_ms >= lifetime_ms;
+    return now_ms >= lease.granted_ms + lifetime_ms;
   }
   void drop_oldest();
 

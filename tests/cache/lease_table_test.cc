@@ -29,6 +29,15 @@ TEST_CASE("misses on one key get the same token while the lease is good") {
   CHECK(leases.size() == 1);
 }
 
+TEST_CASE("bug: a time a little before the last one makes a fresh lease an expired one") {
+  LeaseTable leases(first_token);
+  const std::uint64_t cat = leases.grant("cat", 101);
+  CHECK(leases.grant("dog", 100) != cat);
+  CHECK(leases.size() == 2);
+  CHECK(leases.grant("cat", 100) == cat);
+  CHECK(leases.use("cat", cat, 100));
+}
+
 TEST_CASE("different keys get different tokens") {
   LeaseTable leases(first_token);
   CHECK(leases.grant("cat", 0) != leases.grant("Cat", 0));
