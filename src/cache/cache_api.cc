@@ -22,8 +22,6 @@ using http::Request;
 using http::Response;
 
 constexpr std::uint64_t parameters_bytes_max = 64 * 1024;
-// The most keys that may be asked for, each of 255 bytes that JSON may double.
-constexpr std::uint64_t keys_call_bytes_max = CacheClient::keys_asked_max * 514 + 64;
 constexpr std::size_t keys_limit_default = 1'000;
 constexpr std::size_t keys_limit_max = 10'000;
 
@@ -109,7 +107,7 @@ void CacheApi::add_routes(http::Router& router) {
   }
   add(Method::get, "/stats", &CacheApi::stats, 0);
   add(Method::get, "/keys", &CacheApi::keys, 0);
-  add(Method::post, "/keys", &CacheApi::cached_of, keys_call_bytes_max, Effect::reading);
+  add(Method::post, "/keys", &CacheApi::cached_of, key_list_bytes_max, Effect::reading);
   add(Method::get, "/healthz", &CacheApi::healthz, 0);
   add(Method::get, "/readyz", &CacheApi::readyz, 0);
   add(Method::get, "/metrics", &CacheApi::metrics, 0);

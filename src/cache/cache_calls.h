@@ -10,6 +10,7 @@
 
 #include "base/blob.h"
 #include "base/result.h"
+#include "cache/cache_client.h"
 
 namespace imgcached::cache {
 
@@ -20,6 +21,8 @@ Result<std::string> parse_key_call(std::string text);
 // A list of keys, as POST /keys takes and answers it: `{"keys":["<key>", ...]}`. Errors:
 // invalid_argument, also when one is no good; too_large: more than CacheClient::keys_asked_max
 // keys.
+inline constexpr std::uint64_t key_list_bytes_max =
+    CacheClient::keys_asked_max * 514 + 64;  // each of 255 bytes that JSON may double
 Result<std::vector<std::string>> parse_key_list(std::string_view text);
 std::string write_key_list(const std::vector<std::string>& keys);
 

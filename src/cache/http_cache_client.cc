@@ -1,5 +1,6 @@
 #include "cache/http_cache_client.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -22,7 +23,8 @@ http::Client::Limits client_limits(std::uint64_t value_bytes_max) {
   limits.connection.response_timeout_ms = 1'000;
   limits.connection.exchange_timeout_ms = 1'500;  // of an answer that drips
   limits.wait_timeout_ms = 250;
-  limits.connection.body_bytes_max = value_bytes_max;
+  // Of an image, or of what the service says about itself, however small images have to be.
+  limits.connection.body_bytes_max = std::max(value_bytes_max, key_list_bytes_max);
   return limits;
 }
 

@@ -150,6 +150,27 @@ TEST_CASE("bug: whatever answers in place of the cache service is not believed")
   }
 }
 
+TEST_CASE("bug: with a tiny --max-upload the cache elsewhere counts as out of reach") {
+  Server::Options cache_options = cache_role();
+  cache_options.flags = {"--max-upload", "100"};
+  const Server service(cache_options);
+  Server::Options options = cache_options;
+  options.role = Server::Role::backend;
+  options.cache_url = service.cache_url();
+  options.database = service.database();
+  const Server server(options);
+  HttpPeer backend(server.backend_port());
+  const std::string image = "GIF89a " + std::string(80, '.');
+  for (const char* key : {"cat", "a key that is rather long as keys go", "another of those keys"}) {
+    CHECK(backend.request("PUT", path_of("/images/", key), {}, image).status == 201);
+    read_until_cached(backend, key, image);
+  }
+  const Reply properties = backend.get("/cache_properties");
+  CHECK_FALSE(properties.body_has("can't be reached"));
+  CHECK_FALSE(backend.get("/keys_list").body_has("can't be reached"));
+  CHECK(backend.get("/readyz").status == 200);
+}
+
 TEST_CASE("a backend that starts while something else answers serves nothing stale") {
   RelayedCache it;
   const std::string old_image = png(1'000, 1), new_image = png(1'000, 2);
