@@ -47,21 +47,27 @@ bool Cache::KeyEqual::operator()(const Entry* entry, std::string_view key) const
 Cache::Cache(Configuration configuration, Random random)
     : configuration_(configuration),
       random_(random),
+      index_(make_index()),
       policy_(make_policy()),
       leases_(random_.next()) {
   using IndexSlot = tsl::detail_robin_hash::bucket_entry<Entry*, true>;
   static_assert(sizeof(Entry) + Blob::overhead_bytes() + sizeof(IndexSlot) * 3 / 2 +
                     sizeof(EvictionPolicy::Hook*) ==
                 entry_overhead_bytes);
-  index_.max_load_factor(0.9f);
-  // Lets the index shrink with the cache; 0.15 is the most the library allows.
-  index_.min_load_factor(0.15f);
   stats_.capacity_bytes = configuration_.capacity_bytes;
   stats_.replacement = configuration_.replacement;
 }
 
 Cache::~Cache() {
   for (Entry* entry : index_) Entry::free(entry);
+}
+
+Cache::Index Cache::make_index() {
+  Index index;
+  index.max_load_factor(0.9f);
+  // Lets the index shrink with the cache; 0.15 is the most the library allows.
+  index.min_load_factor(0.15f);
+  return index;
 }
 
 Lookup Cache::get(std::string_view key, std::uint64_t now_ms) {
@@ -117,14 +123,19 @@ bool Cache::invalidate(std::string_view key) {
   return remove(key);
 }
 
-void Cache::clear() {
+Cache::Remains Cache::clear() {
   ++stats_.clears;
   leases_.clear();
-  for (Entry* entry : index_) Entry::free(entry);
-  index_.clear();
-  policy_ = make_policy();
   stats_.bytes = 0;
   stats_.curr_items = 0;
+  return {std::exchange(index_, make_index()), std::exchange(policy_, make_policy())};
+}
+
+Cache::Remains::Remains(Index entries, std::unique_ptr<EvictionPolicy> policy)
+    : entries_(std::move(entries)), policy_(std::move(policy)) {}
+
+Cache::Remains::~Remains() {
+  for (Entry* entry : entries_) Entry::free(entry);
 }
 
 void Cache::configure(Configuration configuration) {

@@ -15,8 +15,8 @@
 //    with anything older.
 //
 // get, put and invalidate are O(1), amortised over the growth of the index,
-// plus one step for each entry evicted. Pure and synchronous: no I/O, no clock,
-// no lock: CacheService has it.
+// plus one step for each entry evicted; clear frees nothing itself. Pure and synchronous: no I/O,
+// no clock, no lock: CacheService has it.
 //
 // Keys are 1 to 255 bytes to every caller (the services check that); here any
 // key that is not empty will do. Times are monotonic_ms() of base/clock.h.
@@ -120,8 +120,10 @@ class Cache {
   // Afterwards the key is not cached, and no fill that began before can bring it
   // back. Returns whether it was cached.
   bool invalidate(std::string_view key);
-  // The same for every key.
-  void clear();
+  // The same for every key. What was cached is freed with what is returned, which takes
+  // as long as there are entries: a caller who holds a lock lets go of it first.
+  class Remains;
+  Remains clear();
 
   // A lower capacity evicts at once. A new policy keeps what is cached; Least
   // Recently Used then begins with an arbitrary order.
@@ -156,6 +158,7 @@ class Cache {
 
   PutOutcome store(std::string_view key, Blob blob);
   bool remove(std::string_view key);
+  static Index make_index();
   void evict_down_to(std::uint64_t bytes);
   void unlink(Entry*);  // out of index, policy and sums, and frees it
   std::unique_ptr<EvictionPolicy> make_policy();
@@ -169,3 +172,16 @@ class Cache {
 };
 
 }  // namespace imgcached::cache
+// Entries that are in no cache any more, freed with this.
+class Cache::Remains {
+ public:
+  Remains(Index entries, std::unique_ptr<EvictionPolicy> policy);
+  Remains(const Remains&) = delete;
+  Remains& operator=(const Remains&) = delete;
+  ~Remains();
+
+ private:
+  Index entries_;
+  std::unique_ptr<EvictionPolicy> policy_;
+};
+

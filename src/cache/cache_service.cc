@@ -45,8 +45,9 @@ void CacheService::invalidate(std::string_view key) {
 }
 
 void CacheService::clear() {
-  const std::lock_guard lock(mutex_);
-  cache_.clear();
+  std::unique_lock lock(mutex_);
+  const Cache::Remains remains = cache_.clear();
+  lock.unlock();  // a million entries are freed while others go on
 }
 
 Configuration CacheService::configuration() const {

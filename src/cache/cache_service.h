@@ -3,7 +3,9 @@
 // Who calls: CacheApi for HTTP on port 5001, on the service's loop; LocalCacheClient
 // for the backend of the same process, on another one. Hence the lock: an operation of
 // the cache is one critical section, so what it has done every later one sees, on
-// whichever thread. It is held for no longer than that: nothing waits inside.
+// whichever thread. It is held for no longer than that: nothing waits inside. Two hold it
+// for long: keys(), which walks the whole cache (see Cache::keys), and a configuration
+// that evicts much or changes the policy.
 //
 // The configuration in force is the newest row of `cache_properties`, read at
 // start and when asked to; an empty table means the defaults. When it can't be

@@ -365,6 +365,27 @@ TEST_CASE("a fill that began before a clear is dropped") {
   CHECK_FALSE(cache.get("cat", 1).hit);
 }
 
+TEST_CASE(
+    "what was cached outlives a clear by as long as its caller wants, and is in nobody's way") {
+  for (const Replacement replacement : {Replacement::lru, Replacement::random}) {
+    Cache cache({1'048'576, replacement});
+    for (int i = 0; i < 100; ++i) cache.put("key" + std::to_string(i), Blob::copy_of("old"));
+    {
+      const Cache::Remains remains = cache.clear();
+      CHECK(cache.stats().curr_items == 0);
+      CHECK(cache.stats().bytes == 0);
+      CHECK_FALSE(cache.get("key1", 0).hit);
+      cache.put("key1", Blob::copy_of("new"));
+    }
+    CHECK(cache.get("key1", 0).blob.view() == "new");
+    CHECK(cache.stats().curr_items == 1);
+    cache.configure(
+        {Cache::charge_of(4, 3) - 1, replacement});  // the policy knows of it, and no other
+    CHECK(cache.stats().curr_items == 0);
+    CHECK(cache.stats().evictions == 1);
+  }
+}
+
 TEST_CASE("a fill that began before an unconditional put does not overwrite it") {
   Cache cache;
   const Lookup slow_reader = cache.get("cat", 0);
