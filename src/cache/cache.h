@@ -45,9 +45,12 @@ struct Configuration {
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
-// In memcached's words. The first four are of this moment, the others count
+// In memcached's words. The first five are of this moment, the others count
 // since the cache was made; nothing sets those back.
 struct Stats {
+  // Of the machine that the cache is on: no cache there can be larger. For CacheService to
+  // fill in; 0 where it is not known.
+  std::uint64_t machine_memory_bytes = 0;
   std::uint64_t curr_items = 0;
   std::uint64_t bytes = 0;  // the sum of all charges
   std::uint64_t capacity_bytes = 0;
@@ -155,10 +158,10 @@ class Cache {
   };
   // Stores each hash in what would be padding: growing it reads no entry.
   using Index = tsl::robin_set<Entry*, KeyHash, KeyEqual, std::allocator<Entry*>, true>;
+  static Index make_index();
 
   PutOutcome store(std::string_view key, Blob blob);
   bool remove(std::string_view key);
-  static Index make_index();
   void evict_down_to(std::uint64_t bytes);
   void unlink(Entry*);  // out of index, policy and sums, and frees it
   std::unique_ptr<EvictionPolicy> make_policy();
@@ -171,7 +174,6 @@ class Cache {
   Stats stats_;
 };
 
-}  // namespace imgcached::cache
 // Entries that are in no cache any more, freed with this.
 class Cache::Remains {
  public:
@@ -185,3 +187,4 @@ class Cache::Remains {
   std::unique_ptr<EvictionPolicy> policy_;
 };
 
+}  // namespace imgcached::cache

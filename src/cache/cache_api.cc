@@ -218,6 +218,8 @@ Task<Response> CacheApi::stats(Request&) {
   std::string text;
   http::JsonWriter(text)
       .begin_object()
+      .key("machine_memory_bytes")
+      .integer(stats.machine_memory_bytes)
       .key("capacity_bytes")
       .integer(stats.capacity_bytes)
       .key("replacement")

@@ -14,15 +14,18 @@ namespace {
 
 constexpr std::uint64_t bytes_per_mb = 1'048'576;
 
-}  // namespace
-
 std::uint64_t machine_memory_bytes() {
   return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
          static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+}  // namespace
+
 CacheService::CacheService(net::Loop& loop, db::Pool& pool)
-    : pool_(pool), properties_(pool), recorder_(loop, pool, [this] { return stats(); }) {}
+    : pool_(pool),
+      properties_(pool),
+      machine_memory_bytes_(machine_memory_bytes()),
+      recorder_(loop, pool, [this] { return stats(); }) {}
 
 Lookup CacheService::get(std::string_view key) {
   const std::lock_guard lock(mutex_);
@@ -57,7 +60,9 @@ Configuration CacheService::configuration() const {
 
 Stats CacheService::stats() const {
   const std::lock_guard lock(mutex_);
-  return cache_.stats();
+  Stats stats = cache_.stats();
+  stats.machine_memory_bytes = machine_memory_bytes_;
+  return stats;
 }
 
 std::vector<CachedKey> CacheService::keys(std::string_view after, std::size_t limit) const {
@@ -92,7 +97,7 @@ Task<Result<void>> CacheService::refresh_configuration() {
               "\": " + replacement.error().message +
               "; add a row that is right, or DELETE FROM cache_properties WHERE id = " + id};
     }
-    const std::uint64_t memory_mb = machine_memory_bytes() / bytes_per_mb;
+    const std::uint64_t memory_mb = machine_memory_bytes_ / bytes_per_mb;
     const std::uint64_t capacity_mb = std::min((**row).max_capacity_mb, memory_mb);
     if (capacity_mb < (**row).max_capacity_mb) {
       log::warning("capacity_cut_to_memory id={} wanted_mb={} memory_mb={}", (**row).id,

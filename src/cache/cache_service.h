@@ -30,9 +30,6 @@
 
 namespace imgcached::cache {
 
-// What no cache of this machine can be larger than.
-std::uint64_t machine_memory_bytes();
-
 class CacheService {
  public:
   CacheService(net::Loop& loop, db::Pool& pool);
@@ -68,6 +65,7 @@ class CacheService {
   db::CachePropertiesTable properties_;
   mutable std::mutex mutex_;  // of the cache
   Cache cache_;
+  const std::uint64_t machine_memory_bytes_;
   StatsRecorder recorder_;
   RefreshOrder refreshes_;
 };

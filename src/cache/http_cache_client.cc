@@ -223,6 +223,7 @@ Task<Result<Stats>> HttpCacheClient::stats() {
     return static_cast<std::uint64_t>(member ? member->integer().value_or(0) : 0);
   };
   Stats stats;
+  stats.machine_memory_bytes = number("machine_memory_bytes");
   stats.capacity_bytes = number("capacity_bytes");
   stats.replacement = *replacement_of(*document);
   stats.curr_items = number("curr_items");

@@ -1,7 +1,5 @@
 #include "pages/cache_properties_page.h"
 
-#include <unistd.h>
-
 #include <charconv>
 
 #include "base/clock.h"
@@ -13,15 +11,16 @@ namespace {
 
 constexpr std::uint64_t bytes_per_mb = 1'048'576;
 
-std::uint64_t machine_memory_mb() {
-  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / bytes_per_mb;
-}
-
 // The newest rows that are read: those that are shown and one more, for what was
 // before the last of them.
 constexpr std::uint64_t changes_shown_max = 8;
 constexpr std::uint64_t rows_max = changes_shown_max + 1;
+
+// Nothing when the cache service does not say.
+std::optional<std::uint64_t> machine_mb_of(const cache::Stats& stats) {
+  if (stats.machine_memory_bytes == 0) return std::nullopt;
+  return stats.machine_memory_bytes / bytes_per_mb;
+}
 
 // What the cache service answers now.
 void add_stats(View& view, const cache::Stats& stats) {
@@ -34,6 +33,9 @@ void add_stats(View& view, const cache::Stats& stats) {
       .number("fill", stats.bytes)
       .number("fill_max", stats.capacity_bytes)
       .text("evictions", grouped(stats.evictions));
+  if (const std::optional<std::uint64_t> machine_mb = machine_mb_of(stats)) {
+    view.text("machine_mb", grouped(*machine_mb));
+  }
   if (stats.capacity_bytes > 0) {
     view.text("fill_percent", percent(static_cast<double>(stats.bytes) /
                                       static_cast<double>(stats.capacity_bytes)));
@@ -90,7 +92,8 @@ void add_changes(View& view, const std::vector<db::CachePropertiesRow>& rows) {
 
 }  // namespace
 
-Result<std::uint64_t> parse_capacity_mb(std::string_view text, std::uint64_t machine_mb) {
+Result<std::uint64_t> parse_capacity_mb(std::string_view text,
+                                        std::optional<std::uint64_t> machine_mb) {
   const std::string_view digits = trimmed(text);
   std::uint64_t capacity_mb = 0;
   const auto [end, error] =
@@ -99,14 +102,17 @@ Result<std::uint64_t> parse_capacity_mb(std::string_view text, std::uint64_t mac
     return Error{Errc::invalid_argument,
                  "the capacity must be a whole number of MB, such as 100; 0 turns caching off"};
   }
-  if (error == std::errc::result_out_of_range || capacity_mb > machine_mb) {
-    return Error{Errc::invalid_argument, "this machine has " + std::to_string(machine_mb) +
+  if (machine_mb && (error == std::errc::result_out_of_range || capacity_mb > *machine_mb)) {
+    return Error{Errc::invalid_argument, "the cache's machine has " + std::to_string(*machine_mb) +
                                              " MB of memory; the capacity can't be more"};
+  }
+  if (error == std::errc::result_out_of_range) {
+    return Error{Errc::invalid_argument, "the capacity is more than any machine has"};
   }
   return capacity_mb;
 }
 
-CacheChange parse_cache_change(const http::Form& form, std::uint64_t machine_mb) {
+CacheChange parse_cache_change(const http::Form& form, std::optional<std::uint64_t> machine_mb) {
   CacheChange change;
   change.clear = form.find("clear_cache").has_value();
   const auto capacity = form.find("max_capacity");
@@ -136,7 +142,7 @@ CacheChange parse_cache_change(const http::Form& form, std::uint64_t machine_mb)
 
 CachePropertiesPage::CachePropertiesPage(const PageRenderer& renderer,
                                          db::CachePropertiesTable& table, cache::CacheClient& cache)
-    : renderer_(renderer), table_(table), cache_(cache), machine_mb_(machine_memory_mb()) {}
+    : renderer_(renderer), table_(table), cache_(cache) {}
 
 void CachePropertiesPage::add_routes(http::Router& router) {
   router.add(
@@ -198,7 +204,6 @@ Task<http::Response> CachePropertiesPage::render(int status, View view, std::opt
         .text("capacity", typed.capacity.value_or(std::to_string(settings->capacity_mb)))
         .number("capacity_set", settings->capacity_mb)
         .text("policy_set", std::string(cache::to_string(settings->replacement)))
-        .text("capacity_max", grouped(machine_mb_))
         .list("policies", policies_with(chosen));
     add_changes(view, *rows);
   }
@@ -222,7 +227,12 @@ Task<http::Response> CachePropertiesPage::show(http::Request& request) {
 Task<http::Response> CachePropertiesPage::change(http::Request& request) {
   Result<http::Form> form = co_await read_parameters(request);
   if (!form) co_return renderer_.failure(form.error());
-  const CacheChange change = parse_cache_change(*form, machine_mb_);
+  std::optional<std::uint64_t> machine_mb;
+  if (form->find("max_capacity")) {
+    Result<cache::Stats> stats = co_await cache_.stats();
+    if (stats) machine_mb = machine_mb_of(*stats);
+  }
+  const CacheChange change = parse_cache_change(*form, machine_mb);
 
   // The cache may be cleared while the database is away; all else needs it.
   Result<Rows> rows = co_await table_.recent(rows_max);

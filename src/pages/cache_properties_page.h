@@ -26,8 +26,10 @@
 namespace imgcached::pages {
 
 // A capacity in MB as a user types it: decimal digits, white space around them,
-// at most `machine_mb`. Error invalid_argument says what is wrong with it.
-Result<std::uint64_t> parse_capacity_mb(std::string_view text, std::uint64_t machine_mb);
+// at most what the cache's machine has, as far as that is known (the service cuts what
+// is more). Error invalid_argument says what is wrong with it.
+Result<std::uint64_t> parse_capacity_mb(std::string_view text,
+                                        std::optional<std::uint64_t> machine_mb);
 
 // What a form wants changed.
 struct CacheChange {
@@ -44,7 +46,7 @@ struct CacheChange {
 
 // A field that is not there leaves its setting as it is. `clear_cache`, with any
 // value, clears; the form it comes with may leave the capacity blank then.
-CacheChange parse_cache_change(const http::Form& form, std::uint64_t machine_mb);
+CacheChange parse_cache_change(const http::Form& form, std::optional<std::uint64_t> machine_mb);
 
 class CachePropertiesPage {
  public:
@@ -82,7 +84,6 @@ class CachePropertiesPage {
   const PageRenderer& renderer_;
   db::CachePropertiesTable& table_;
   cache::CacheClient& cache_;
-  const std::uint64_t machine_mb_;
 };
 
 }  // namespace imgcached::pages

@@ -150,6 +150,31 @@ TEST_CASE("bug: whatever answers in place of the cache service is not believed")
   }
 }
 
+TEST_CASE("bug: a cache elsewhere is bounded by the memory of the backend's machine") {
+  RelayedCache it;
+  const std::string stats = it.cache.get("/stats").body;
+  const std::string_view member = "\"machine_memory_bytes\":";
+  const std::size_t begin = stats.find(member);
+  REQUIRE(begin != std::string::npos);
+  const std::size_t end = stats.find(',', begin);
+  const auto page_when = [&](const std::string& answer, const std::string& capacity_mb) {
+    it.relay.spoil(Relay::answer("HTTP/1.1 200 OK\r\nContent-Length: " +
+                                 std::to_string(answer.size()) + "\r\n\r\n" + answer));
+    return it.backend.post("/cache_properties", urlencoded({{"max_capacity", capacity_mb}}));
+  };
+  const std::string small =
+      stats.substr(0, begin) + std::string(member) + std::to_string(512u << 20) + stats.substr(end);
+  const Reply refused = page_when(small, "513");
+  CHECK(refused.status == 400);
+  CHECK(refused.body_has("The cache's machine has 512 MB of memory"));
+  // Saved; that the refresh is no "OK" is another matter.
+  CHECK(page_when(small, "512").status == 503);
+  const std::string silent = stats.substr(0, begin) + stats.substr(end + 1);
+  const Reply unknown = page_when(silent, "99999999");
+  CHECK(unknown.status == 503);
+  CHECK_FALSE(unknown.body_has("MB of memory"));
+}
+
 TEST_CASE("bug: with a tiny --max-upload the cache elsewhere counts as out of reach") {
   Server::Options cache_options = cache_role();
   cache_options.flags = {"--max-upload", "100"};
@@ -166,6 +191,7 @@ TEST_CASE("bug: with a tiny --max-upload the cache elsewhere counts as out of re
     read_until_cached(backend, key, image);
   }
   const Reply properties = backend.get("/cache_properties");
+  CHECK(properties.body_has("MB of memory"));
   CHECK_FALSE(properties.body_has("can't be reached"));
   CHECK_FALSE(backend.get("/keys_list").body_has("can't be reached"));
   CHECK(backend.get("/readyz").status == 200);

@@ -36,6 +36,12 @@ TEST_CASE("anything else is refused with the reason") {
   }
 }
 
+TEST_CASE("a capacity has no bound but the number's while the machine's memory is not known") {
+  CHECK(*parse_capacity_mb("8001", std::nullopt) == 8001);
+  CHECK_FALSE(parse_capacity_mb("99999999999999999999999999", std::nullopt).ok());
+  CHECK_FALSE(parse_capacity_mb("-1", std::nullopt).ok());
+}
+
 TEST_CASE("a form changes what it names and nothing else") {
   const CacheChange both =
       change_of({{"max_capacity", "5"}, {"replacement_policy", "Random Replacement"}});
