@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/clock.h"
+#include "http/json.h"
 
 namespace imgcached::http {
 namespace {
@@ -105,7 +106,10 @@ void BodyReader::judge_announced() {
 Task<Result<std::string>> BodyReader::read_text() {
   judge_announced();
   std::string text;
-  if (!error_ && content_length_) text.reserve(*content_length_ - bytes_read_);
+  // With room for what JsonObject wants behind a text, or it would copy it.
+  if (!error_ && content_length_) {
+    text.reserve(*content_length_ - bytes_read_ + JsonObject::padding_bytes);
+  }
   while (true) {
     Result<std::string_view> piece = co_await next();
     if (!piece) co_return std::move(piece).error();

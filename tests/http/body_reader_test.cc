@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "http/json.h"
 #include "tests/net/stream_pair.h"
 
 namespace imgcached::test {
@@ -59,6 +60,10 @@ Task<Reading> read_requests(net::Loop& loop, net::Stream& stream, std::string_vi
     } else {
       Result<std::string> text = co_await body.read_text();
       reading.failed = !text;
+      // Or JsonObject would copy it.
+      if (text && body.content_length().value_or(0) > 0) {
+        CHECK(text->capacity() >= text->size() + http::JsonObject::padding_bytes);
+      }
       if (text) exchange.body = std::move(*text);
     }
     if (reading.failed) break;
