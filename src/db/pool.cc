@@ -43,9 +43,6 @@ Task<Result<QueryResult>> Pool::execute(std::string sql, std::vector<Value> para
 
 // Where the database is and what it said is for the log, not for clients.
 Error Pool::for_client(Error error) {
-  const bool is_uncertain = error.code == Errc::uncertain;
-  const bool is_passing = is_uncertain || error.code == Errc::unavailable;
-  if (!is_passing && error.code != Errc::invalid_argument) return error;
   ++unreported_;
   // While none can be had, database_lost has said it.
   if (!backing_off() && loop_.now_ms() >= next_report_ms_) {
@@ -53,11 +50,16 @@ Error Pool::for_client(Error error) {
     next_report_ms_ = loop_.now_ms() + report_interval_ms;
     unreported_ = 0;
   }
-  if (is_uncertain) {
-    return Error{Errc::uncertain,
-                 "the database did not say whether this was done; look, and try again"};
+  switch (error.code) {
+    case Errc::unavailable:
+    case Errc::invalid_argument:
+      return {Errc::unavailable, "the database is not available; try again in a moment"};
+    case Errc::uncertain:
+      return {error.code, "the database did not say whether this was done; look, and try again"};
+    case Errc::storage_full:
+      return {error.code, "the database's disk is full; nothing was changed"};
+    default: return {error.code, "the database refused a statement; the log says why"};
   }
-  return Error{Errc::unavailable, "the database is not available; try again in a moment"};
 }
 
 Task<Result<void>> Pool::ping() {

@@ -289,6 +289,14 @@ TEST_CASE("a refused password is the pool's trouble, not the asker's") {
   loop.run();
 }
 
+TEST_CASE("bug: the words of the server about a statement that it refuses reach clients") {
+  Bench bench;
+  const Result<QueryResult> refused = bench.run(bench.pool.execute("SELECT secret FROM safe"));
+  CHECK(code_of(refused) == Errc::internal);
+  CHECK(refused.error().message == "the database refused a statement; the log says why");
+  CHECK(bench.pool.connections() == 1);  // which is as good as before
+}
+
 TEST_CASE("a closed pool refuses statements") {
   net::Loop loop;
   Pool pool(loop, settings_of());

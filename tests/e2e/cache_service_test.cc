@@ -366,7 +366,10 @@ DEPLOYED_TEST_CASE("cache: refresh takes the newest row, and keeps what it can w
     CHECK(it.cached_keys() == Keys{"kept"});
   };
   it.query("RENAME TABLE cache_properties TO elsewhere");
-  check_refused(it.cache.post("/refresh_configuration"));
+  const Reply unreadable = it.cache.post("/refresh_configuration");
+  check_refused(unreadable);
+  CHECK(unreadable.header("X-Reason") == "the database refused a statement; the log says why");
+  CHECK(it.cache_server().log().find("cache_properties' doesn't exist") != std::string::npos);
   it.query("RENAME TABLE elsewhere TO cache_properties");
   const Reply refused = refresh(it, 9, "First In First Out");
   check_refused(refused);
