@@ -80,7 +80,6 @@ Task<void> StatsRecorder::write_queue() {
     const std::size_t left = std::exchange(being_written_, 0);
     if (!appended) {
       rows_lost_ += count - left;
-      ++write_errors_;
       log::warning("cache_stats_not_written queued={} reason=\"{}\"", queue_.size(),
                    appended.error().message);
       co_return;

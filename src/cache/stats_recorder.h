@@ -45,7 +45,6 @@ class StatsRecorder {
   std::size_t queued() const { return queue_.size(); }
   std::uint64_t rows_written() const { return rows_written_; }
   std::uint64_t rows_lost() const { return rows_lost_; }  // dropped from a full queue
-  std::uint64_t write_errors() const { return write_errors_; }
 
  private:
   Task<void> record();
@@ -64,7 +63,6 @@ class StatsRecorder {
   std::int64_t removed_at_ms_ = 0;
   std::uint64_t rows_written_ = 0;
   std::uint64_t rows_lost_ = 0;
-  std::uint64_t write_errors_ = 0;
   bool started_ = false;
   bool writing_ = false;
   bool closing_ = false;

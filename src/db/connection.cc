@@ -454,7 +454,6 @@ Task<Result<QueryResult>> Connection::execute(const std::string& sql,
   QueryResult result;
   if (mysql_stmt_field_count(statement) == 0) {
     result.affected_rows = mysql_stmt_affected_rows(statement);
-    result.last_insert_id = mysql_stmt_insert_id(statement);
     co_return result;
   }
   {

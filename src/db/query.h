@@ -22,7 +22,6 @@ using Row = std::vector<Value>;
 struct QueryResult {
   std::vector<Row> rows;            // of a statement that returns some
   std::uint64_t affected_rows = 0;  // of one that does not: inserted, changed or deleted ones
-  std::uint64_t last_insert_id = 0;
 };
 
 // What is known of a statement beforehand: decides what its failures mean.

@@ -79,16 +79,15 @@ void write_mark(http::JsonWriter& writer, const StatsMark& mark) {
 
 }  // namespace
 
-Result<ListParameters> parse_list_parameters(const http::Form& form, std::size_t limit_default,
-                                             std::size_t limit_max) {
+Result<ListParameters> parse_list_parameters(const http::Form& form) {
   ListParameters parameters;
   parameters.prefix = value_of(form, "prefix");
   parameters.after = value_of(form, "after");
   if (!http::is_utf8(parameters.prefix) || !http::is_utf8(parameters.after)) {
     return Error{Errc::invalid_argument, "`prefix` and `after` must be valid UTF-8, as keys are"};
   }
-  const Result<std::size_t> limit =
-      http::parse_limit(form.find("limit").value_or(""), limit_default, limit_max);
+  const Result<std::size_t> limit = http::parse_limit(
+      form.find("limit").value_or(""), ListParameters::keys_max, ListParameters::keys_max);
   if (!limit) return limit.error();
   parameters.limit = *limit;
   return parameters;

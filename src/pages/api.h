@@ -27,11 +27,8 @@ struct ListParameters {
 };
 
 // Reads `prefix`, `after` and `limit`; error invalid_argument names the one that
-// is wrong. An empty field is as good as none. Without a limit it is
-// `limit_default`, and never more than `limit_max`.
-Result<ListParameters> parse_list_parameters(const http::Form& form,
-                                             std::size_t limit_default = ListParameters::keys_max,
-                                             std::size_t limit_max = ListParameters::keys_max);
+// is wrong. An empty field is as good as none.
+Result<ListParameters> parse_list_parameters(const http::Form& form);
 
 class Api {
  public:
