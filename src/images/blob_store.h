@@ -170,7 +170,7 @@ class BlobStore {
   // 32 hexadecimal digits that nothing else is named by.
   std::string new_name();
 
-  // Whether something could be written now, as durably as an upload; see StorageProbe.
+  // Whether a file could be written now, and with Durability::strict synced; see StorageProbe.
   virtual Task<Result<void>> probe();
 
  private:
