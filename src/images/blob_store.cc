@@ -279,7 +279,10 @@ Task<Result<Blob>> BlobStore::read(std::string location) {
     return blob;
   };
   Result<Blob> blob = co_await net::offload(*loop_, job);
-  if (!blob && blob.error().code != Errc::not_found) co_return for_client(blob.error());
+  if (blob) co_return blob;
+  const Errc code = blob.error().code;
+  if (code == Errc::too_large) blob.error().code = Errc::data_lost;  // than any image: not ours
+  else if (code != Errc::not_found && code != Errc::data_lost) co_return for_client(blob.error());
   co_return blob;
 }
 

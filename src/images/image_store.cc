@@ -132,7 +132,9 @@ Task<Result<Blob>> ImageStore::read_stored(std::string key) {
       co_return Error{Errc::data_lost, "the file of this image is missing; upload it again"};
     }
     Result<Blob> blob = co_await blobs_.read(found.location);
-    if (blob && blob->digest().hex() != found.etag) {
+    const bool is_damaged =
+        blob ? blob->digest().hex() != found.etag : blob.error().code == Errc::data_lost;
+    if (is_damaged) {
       log::error("image_file_damaged key=\"{}\" location={}", key, found.location);
       co_return Error{Errc::data_lost, "the file of this image is damaged; upload it again"};
     }

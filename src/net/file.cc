@@ -76,7 +76,9 @@ Result<void> File::close() {
 }
 
 Result<Blob> read_file(const std::string& path, std::size_t bytes_max) {
-  const int fd = uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
+  // A pipe in its place would keep us waiting for a writer.
+  const int fd =
+      uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); });
   if (fd < 0) return system_error("open", path);
   struct Closer {
     int fd;
@@ -85,7 +87,7 @@ Result<Blob> read_file(const std::string& path, std::size_t bytes_max) {
 
   struct stat status;
   if (::fstat(fd, &status) < 0) return system_error("stat", path);
-  if (!S_ISREG(status.st_mode)) return Error{Errc::storage_failed, path + " is no regular file"};
+  if (!S_ISREG(status.st_mode)) return Error{Errc::data_lost, path + " is no regular file"};
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size > bytes_max) {
     return Error{Errc::too_large, path + " has " + std::to_string(size) + " bytes; the limit is " +

@@ -3,7 +3,8 @@
 // Nothing here waits for a loop and nothing here runs on one: an open, a stat,
 // a read and a close belong into one trip to the thread pool. Errors carry the
 // path and the system's reason; ENOSPC, EDQUOT and EFBIG are storage_full, ENOENT is
-// not_found, a lock that is held unavailable, anything else storage_failed.
+// not_found, a lock that is held unavailable, what is no file where one is read
+// data_lost, anything else storage_failed.
 #pragma once
 
 #include <sys/types.h>

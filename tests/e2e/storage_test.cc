@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <cerrno>
@@ -164,6 +165,18 @@ TEST_CASE("an image whose file was damaged or lost is a 500 until it is uploaded
   const LogSince log(server);
   SUBCASE("damaged") {
     std::ofstream(path, std::ios::binary | std::ios::in).seekp(2'000) << "damage";
+    check_data_lost(peer, "is damaged");
+    CHECK(log.has("image_file_damaged key=\"cat\" location=" + location));
+  }
+  SUBCASE("a directory in its place") {
+    fs::remove(path);
+    fs::create_directory(path);
+    check_data_lost(peer, "is damaged");
+    CHECK(log.has("image_file_damaged key=\"cat\" location=" + location));
+  }
+  SUBCASE("a pipe in its place") {
+    fs::remove(path);
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
     check_data_lost(peer, "is damaged");
     CHECK(log.has("image_file_damaged key=\"cat\" location=" + location));
   }

@@ -81,7 +81,7 @@ TEST_CASE("a file over the limit is too large, a directory is no file") {
   const Result<Blob> bytes = read_file(directory / "file", 4);
   REQUIRE_FALSE(bytes.ok());
   CHECK(bytes.error().code == Errc::too_large);
-  CHECK(read_file(directory.path, 100).error().code == Errc::storage_failed);
+  CHECK(read_file(directory.path, 100).error().code == Errc::data_lost);
 }
 
 TEST_CASE("a full disk is storage_full") {
