@@ -9,6 +9,8 @@
 
 #include "net/listener.h"
 #include "net/stream.h"
+#include "net/timer.h"
+#include "tests/e2e/fixture.h"
 #include "tests/net/run_task.h"
 
 namespace imgcached::test {
@@ -84,10 +86,17 @@ Task<void> keep(Task<T> task, std::optional<T>& result) {
   result.emplace(co_await std::move(task));
 }
 
-// Turns the loop until `done()`.
+// Turns the loop until `done()`; a test that has no more patience fails.
 template <class Predicate>
 void run_until(net::Loop& loop, Predicate done) {
-  while (!done()) uv_run(loop.raw(), UV_RUN_ONCE);
+  bool is_late = false;
+  net::Timer patience(loop);
+  patience.start(
+      e2e::patience_ms, [](void* late) { *static_cast<bool*>(late) = true; }, &is_late);
+  while (!done()) {
+    if (is_late) FAIL("what the test waits for does not happen");
+    uv_run(loop.raw(), UV_RUN_ONCE);
+  }
 }
 
 }  // namespace imgcached::test
