@@ -14,7 +14,7 @@
 namespace imgcached::net {
 namespace {
 
-using test::keep;
+using test::keep_result;
 using test::run_task;
 using test::run_until;
 
@@ -45,7 +45,7 @@ TEST_CASE("a watcher tells when its descriptor can be read and written") {
     for (int i = 0; i < 3; ++i) {
       Gate gate;
       std::optional<int> ready;
-      gate.spawn(keep(wait_for(watcher, FdWatcher::readable, forever_ms), ready));
+      gate.spawn(keep_result(wait_for(watcher, FdWatcher::readable, forever_ms), ready));
       CHECK_FALSE(ready);
       char byte = 'x';
       REQUIRE(::write(pair.ends[1], &byte, 1) == 1);
@@ -101,7 +101,7 @@ TEST_CASE("bug: a busy loop times out a wait for what has come in time") {
     Gate gate;
     std::optional<int> ready;
     uv_update_time(loop.raw());
-    gate.spawn(keep(wait_for(watcher, FdWatcher::readable, 20), ready));
+    gate.spawn(keep_result(wait_for(watcher, FdWatcher::readable, 20), ready));
     REQUIRE(::write(pair.ends[1], "x", 1) == 1);
     const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
     while (std::chrono::steady_clock::now() < late) {}  // the loop is busy
@@ -119,7 +119,7 @@ TEST_CASE("unwatching ends a wait with no event") {
   REQUIRE(watcher.watch(pair.ends[0]));
   Gate gate;
   std::optional<int> ready;
-  gate.spawn(keep(wait_for(watcher, FdWatcher::readable, forever_ms), ready));
+  gate.spawn(keep_result(wait_for(watcher, FdWatcher::readable, forever_ms), ready));
   watcher.unwatch();
   run_until(loop, [&] { return gate.running() == 0; });
   CHECK(*ready == 0);

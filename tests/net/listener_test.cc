@@ -8,7 +8,7 @@
 namespace imgcached::net {
 namespace {
 
-using test::keep;
+using test::keep_result;
 using test::loopback;
 using test::run_task;
 using test::run_until;
@@ -107,7 +107,7 @@ TEST_CASE("closing a listener gives the waiting acceptor, and later ones, an err
     REQUIRE(listener.ok());
     Gate gate;
     std::optional<Result<Stream>> accepted;
-    gate.spawn(keep(accept_one(*listener), accepted));
+    gate.spawn(keep_result(accept_one(*listener), accepted));
     listener->close();
     listener->close();
     run_until(loop, [&] { return gate.running() == 0; });

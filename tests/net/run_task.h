@@ -28,6 +28,7 @@ inline void run_task(net::Loop& loop, Task<void> task) {
   }
 }
 
+// Keeps what a task brings, for tests that let several run at once.
 template <class T>
 Task<void> keep_result(Task<T> task, std::optional<T>& result) {
   result.emplace(co_await std::move(task));

@@ -80,12 +80,6 @@ inline Task<Result<void>> end_of_writing(net::Stream& stream) {
   co_return ended;
 }
 
-// Keeps what a task brings, for tests that let several run at once.
-template <class T>
-Task<void> keep(Task<T> task, std::optional<T>& result) {
-  result.emplace(co_await std::move(task));
-}
-
 // Turns the loop until `done()`; a test that has no more patience fails.
 template <class Predicate>
 void run_until(net::Loop& loop, Predicate done) {

@@ -19,7 +19,7 @@ namespace imgcached::net {
 namespace {
 
 using test::end_of_writing;
-using test::keep;
+using test::keep_result;
 using test::loopback;
 using test::read_all;
 using test::read_some;
@@ -154,9 +154,9 @@ TEST_CASE("a large write arrives whole at a reader who takes its time") {
   Gate gate;
   std::optional<Result<void>> written;
   std::optional<Digest> digest;
-  gate.spawn(keep(write_pieces(*pair.near, "head", body), written));
+  gate.spawn(keep_result(write_pieces(*pair.near, "head", body), written));
   CHECK_FALSE(written);
-  gate.spawn(keep(read_slowly(loop, *pair.far), digest));
+  gate.spawn(keep_result(read_slowly(loop, *pair.far), digest));
   run_until(loop, [&] { return written.has_value(); });
   CHECK(written->ok());
   REQUIRE(run_task(loop, end_of_writing(*pair.near)));
@@ -188,7 +188,7 @@ TEST_CASE("while nobody reads, the writer is held back, and nothing is lost") {
   const std::string body = pattern(more_than_sockets_hold);
   Gate gate;
   std::optional<Result<void>> written;
-  gate.spawn(keep(write_pieces(*pair.near, {}, body), written));
+  gate.spawn(keep_result(write_pieces(*pair.near, {}, body), written));
   // One read switches reading on; then nobody reads for a while.
   const Result<std::string> first = run_task(loop, read_some(loop, *pair.far));
   REQUIRE(first.ok());
@@ -200,7 +200,7 @@ TEST_CASE("while nobody reads, the writer is held back, and nothing is lost") {
   CHECK_FALSE(written);
 
   std::optional<Result<std::string>> rest;
-  gate.spawn(keep(read_all(loop, *pair.far), rest));
+  gate.spawn(keep_result(read_all(loop, *pair.far), rest));
   run_until(loop, [&] { return written.has_value(); });
   REQUIRE(run_task(loop, end_of_writing(*pair.near)));
   run_until(loop, [&] { return gate.running() == 0; });
@@ -257,7 +257,7 @@ TEST_CASE("what came before the deadline is read, however late the loop looks") 
   Gate gate;
   std::optional<Result<std::string>> text;
   pair.near->set_deadline(20);
-  gate.spawn(keep(read_some(loop, *pair.near), text));
+  gate.spawn(keep_result(read_some(loop, *pair.near), text));
   REQUIRE(run_task(loop, write_text(*pair.far, "in time")).ok());
   const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
   while (std::chrono::steady_clock::now() < late) {}  // the loop is busy
@@ -281,7 +281,7 @@ TEST_CASE("a connection that was made in time counts, however late the loop look
     Gate gate;
     std::optional<Result<Stream>> stream;
     uv_update_time(loop.raw());
-    gate.spawn(keep(Stream::connect(loop, listener->address(), 20), stream));
+    gate.spawn(keep_result(Stream::connect(loop, listener->address(), 20), stream));
     const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
     while (std::chrono::steady_clock::now() < late) {}  // the loop is busy
     test::run_until(loop, [&] { return stream.has_value(); });
@@ -298,7 +298,7 @@ TEST_CASE("a deadline that was removed does not fire") {
   std::optional<Result<std::string>> text;
   pair.far->set_deadline(10);
   pair.far->set_deadline(0);
-  gate.spawn(keep(read_some(loop, *pair.far), text));
+  gate.spawn(keep_result(read_some(loop, *pair.far), text));
   Timer pause(loop);
   bool passed = false;
   pause.start(
@@ -318,7 +318,7 @@ TEST_CASE("closing a stream gives the waiting reader an error") {
   StreamPair pair(loop);
   Gate gate;
   std::optional<Result<std::string>> text;
-  gate.spawn(keep(read_some(loop, *pair.near), text));
+  gate.spawn(keep_result(read_some(loop, *pair.near), text));
   pair.near->close();
   CHECK_FALSE(text);  // resumed by the loop, never from within close()
   run_until(loop, [&] { return gate.running() == 0; });
@@ -340,7 +340,7 @@ TEST_CASE("closing a stream gives the waiting writer an error") {
   const std::string body(more_than_sockets_hold, 'x');
   Gate gate;
   std::optional<Result<void>> written;
-  gate.spawn(keep(write_pieces(*pair.near, {}, body), written));
+  gate.spawn(keep_result(write_pieces(*pair.near, {}, body), written));
   pair.near->close();
   run_until(loop, [&] { return gate.running() == 0; });
   REQUIRE_FALSE(written->ok());
