@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -90,17 +88,6 @@ std::vector<RunResult> runs(const Settings& settings, const Shape& shape, unsign
 
 Environment environment() {
   return {"Example CPU 3.0 GHz", 4, std::uint64_t{8} << 30, "Linux 6.1.0 x86_64", "0123abc"};
-}
-
-Directory::Directory() {
-  std::string pattern = std::filesystem::temp_directory_path() / "loadgen-test-XXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-  path_ = pattern;
-}
-
-Directory::~Directory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
 }
 
 void Directory::write(const std::string& name, const std::string& text) const {

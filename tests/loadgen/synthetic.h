@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/fixture.h"
 #include "tools/loadgen/environment.h"
 #include "tools/loadgen/run_result.h"
 #include "tools/loadgen/settings.h"
@@ -29,19 +30,10 @@ std::vector<RunResult> runs(const Settings& settings, const Shape& shape, unsign
 Environment environment();
 
 // A directory that goes with the object, and all that is in it.
-class Directory {
+class Directory : public e2e::ScratchDirectory {
  public:
-  Directory();
-  ~Directory();
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  std::string file(const std::string& name) const { return path() + "/" + name; }
   void write(const std::string& name, const std::string& text) const;
-
- private:
-  std::string path_;
 };
 
 std::string read(const std::string& path);

@@ -7,20 +7,14 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/e2e/fixture.h"
+
 namespace imgcached::net {
 namespace {
 
 // A directory of its own for each test, removed with all that is in it.
-struct TemporaryDirectory {
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "imgcached-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
-  std::string operator/(std::string_view name) const { return path + "/" + std::string(name); }
-
-  std::string path;
+struct TemporaryDirectory : e2e::ScratchDirectory {
+  std::string operator/(std::string_view name) const { return path() + "/" + std::string(name); }
 };
 
 void write_file(const std::string& path, std::string_view bytes) {
@@ -40,7 +34,7 @@ TEST_CASE("what was written and synced is read back") {
     CHECK(file->write("two").ok());
     CHECK(file->sync().ok());
   }
-  CHECK(sync_directory(directory.path).ok());
+  CHECK(sync_directory(directory.path()).ok());
   const Result<Blob> bytes = read_file(path, 7);
   REQUIRE(bytes.ok());
   CHECK(bytes->view() == "one two");
@@ -81,7 +75,7 @@ TEST_CASE("a file over the limit is too large, a directory is no file") {
   const Result<Blob> bytes = read_file(directory / "file", 4);
   REQUIRE_FALSE(bytes.ok());
   CHECK(bytes.error().code == Errc::too_large);
-  CHECK(read_file(directory.path, 100).error().code == Errc::data_lost);
+  CHECK(read_file(directory.path(), 100).error().code == Errc::data_lost);
 }
 
 TEST_CASE("a full disk is storage_full") {
@@ -109,7 +103,7 @@ TEST_CASE("removing works once and is no error twice") {
   CHECK(remove_file(directory / "file").ok());
   CHECK(remove_file(directory / "file").ok());
   CHECK(read_file(directory / "file", 100).error().code == Errc::not_found);
-  CHECK_FALSE(remove_file(directory.path).ok());
+  CHECK_FALSE(remove_file(directory.path()).ok());
 }
 
 TEST_CASE("a directory is made once, and a file in its place is an error") {
@@ -155,11 +149,11 @@ TEST_CASE("a first line is read without its end, and has its limit") {
 
 TEST_CASE("a directory is listed without its dots") {
   const TemporaryDirectory directory;
-  CHECK(list_directory(directory.path)->empty());
+  CHECK(list_directory(directory.path())->empty());
   write_file(directory / "b", "");
   write_file(directory / ".hidden", "");
   REQUIRE(make_directory(directory / "a").ok());
-  Result<std::vector<std::string>> names = list_directory(directory.path);
+  Result<std::vector<std::string>> names = list_directory(directory.path());
   REQUIRE(names.ok());
   std::sort(names->begin(), names->end());
   CHECK(*names == std::vector<std::string>{".hidden", "a", "b"});
