@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/db/bench.h"
+#include "tests/db/database_fixture.h"
 
 namespace imgcached::cache {
 namespace {
@@ -26,8 +26,8 @@ std::uint64_t version_of(const Blob& blob) {
 }
 
 TEST_CASE("what one thread has put or invalidated, no other thread finds older") {
-  db::test::Bench bench;
-  CacheService service(bench.loop, bench.pool);
+  db::test::DatabaseFixture fixture;
+  CacheService service(fixture.loop, fixture.pool);
   std::atomic<std::uint64_t> acknowledged{0};
   std::atomic<std::uint64_t> outdated{0}, hits{0};
   std::atomic<bool> done{false};
@@ -54,7 +54,7 @@ TEST_CASE("what one thread has put or invalidated, no other thread finds older")
   const Stats stats = service.stats();
   CHECK(stats.get_hits == hits);
   CHECK(stats.curr_items == 2);
-  bench.run(service.close());
+  fixture.run(service.close());
 }
 
 }  // namespace

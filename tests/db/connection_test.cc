@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 #include "net/address.h"
-#include "tests/db/bench.h"
+#include "tests/db/database_fixture.h"
 
 using namespace imgcached;
 using namespace imgcached::db;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "tests/db/bench.h"
+#include "tests/db/database_fixture.h"
 
 using namespace imgcached;
 using namespace imgcached::db;
@@ -22,7 +22,7 @@ ImageRow row_of(std::string key, std::string location) {
       1'700'000'000'123, 1'700'000'000'456};
 }
 
-struct TableBench : Bench {
+struct TableFixture : DatabaseFixture {
   ImageTable table{pool};
 
   // The value of what must succeed.
@@ -96,10 +96,10 @@ using Keys = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("an image's row is found as it was inserted") {
-  TableBench bench;
-  CHECK(!bench.must(bench.table.find("k")).has_value());
-  REQUIRE(bench.must(bench.table.insert_if_absent(row_of("k", "aa/1"))));
-  const std::optional<ImageRow> found = bench.must(bench.table.find("k"));
+  TableFixture fixture;
+  CHECK(!fixture.must(fixture.table.find("k")).has_value());
+  REQUIRE(fixture.must(fixture.table.insert_if_absent(row_of("k", "aa/1"))));
+  const std::optional<ImageRow> found = fixture.must(fixture.table.find("k"));
   REQUIRE(found.has_value());
   CHECK(found->key == "k");
   CHECK(found->location == "aa/1");
@@ -108,38 +108,38 @@ TEST_CASE("an image's row is found as it was inserted") {
   CHECK(found->etag == "0123456789abcdef0123456789abcdef");
   CHECK(found->created_at_ms == 1'700'000'000'123);
   CHECK(found->updated_at_ms == 1'700'000'000'456);
-  CHECK(bench.must(bench.table.count()) == 1);
+  CHECK(fixture.must(fixture.table.count()) == 1);
 }
 
 TEST_CASE("only the first of two inserts of a key happens") {
-  TableBench bench;
-  CHECK(bench.must(bench.table.insert_if_absent(row_of("k", "1"))));
-  CHECK(!bench.must(bench.table.insert_if_absent(row_of("k", "2"))));
-  CHECK(bench.must(bench.table.find("k"))->location == "1");
+  TableFixture fixture;
+  CHECK(fixture.must(fixture.table.insert_if_absent(row_of("k", "1"))));
+  CHECK(!fixture.must(fixture.table.insert_if_absent(row_of("k", "2"))));
+  CHECK(fixture.must(fixture.table.find("k"))->location == "1");
 }
 
 TEST_CASE("two keys can't share a file") {
-  TableBench bench;
-  CHECK(bench.must(bench.table.insert_if_absent(row_of("a", "1"))));
-  const Result<bool> shared = bench.run(bench.table.insert_if_absent(row_of("b", "1")));
+  TableFixture fixture;
+  CHECK(fixture.must(fixture.table.insert_if_absent(row_of("a", "1"))));
+  const Result<bool> shared = fixture.run(fixture.table.insert_if_absent(row_of("b", "1")));
   REQUIRE(!shared.ok());
   CHECK(shared.error().code == Errc::internal);
 }
 
 TEST_CASE("a row is replaced only while it is the one that was seen") {
-  TableBench bench;
-  bench.must(bench.table.insert_if_absent(row_of("k", "1")));
+  TableFixture fixture;
+  fixture.must(fixture.table.insert_if_absent(row_of("k", "1")));
   ImageRow next = row_of("k", "2");
   next.content_type = "image/gif";
   next.byte_size = 99;
   next.etag = std::string(32, 'f');
   next.created_at_ms = 5;
   next.updated_at_ms = 4'000'000'000'000;  // after 2038
-  CHECK(bench.must(bench.table.replace_if("k", "1", next)));
+  CHECK(fixture.must(fixture.table.replace_if("k", "1", next)));
   next.location = "3";
-  CHECK(!bench.must(bench.table.replace_if("k", "1", next)));
-  CHECK(!bench.must(bench.table.replace_if("unknown", "1", next)));
-  const std::optional<ImageRow> found = bench.must(bench.table.find("k"));
+  CHECK(!fixture.must(fixture.table.replace_if("k", "1", next)));
+  CHECK(!fixture.must(fixture.table.replace_if("unknown", "1", next)));
+  const std::optional<ImageRow> found = fixture.must(fixture.table.find("k"));
   CHECK(found->location == "2");
   CHECK(found->content_type == "image/gif");
   CHECK(found->byte_size == 99);
@@ -149,12 +149,12 @@ TEST_CASE("a row is replaced only while it is the one that was seen") {
 }
 
 TEST_CASE("the keys in front of a key come from the last one on, as many as are asked for") {
-  TableBench bench;
-  for (const char* key : {"a", "b1", "b2", "b3", "b\xc3\xa9", "c"}) bench.insert(key);
+  TableFixture fixture;
+  for (const char* key : {"a", "b1", "b2", "b3", "b\xc3\xa9", "c"}) fixture.insert(key);
   const auto keys = [&](std::string prefix, std::string before, std::uint64_t limit) {
     Keys found;
     for (ImageSummary& image :
-         bench.must(bench.table.list_before(std::move(prefix), std::move(before), limit))) {
+         fixture.must(fixture.table.list_before(std::move(prefix), std::move(before), limit))) {
       found.push_back(image.key);
     }
     return found;
@@ -171,18 +171,18 @@ TEST_CASE("the keys in front of a key come from the last one on, as many as are 
 }
 
 TEST_CASE("the images that were uploaded last come the newest first") {
-  TableBench bench;
-  CHECK(bench.must(bench.table.recent(10)).empty());
+  TableFixture fixture;
+  CHECK(fixture.must(fixture.table.recent(10)).empty());
   std::int64_t at = 1'700'000'000'000;
   for (const char* key : {"c", "a", "b"}) {
     ImageRow row = row_of(key, std::string("file of ") + key);
     row.updated_at_ms = ++at;
-    bench.must(bench.table.insert_if_absent(std::move(row)));
+    fixture.must(fixture.table.insert_if_absent(std::move(row)));
   }
   ImageRow again = row_of("c", "new file of c");
   again.updated_at_ms = ++at;
-  CHECK(bench.must(bench.table.replace_if("c", "file of c", std::move(again))));
-  const auto recent = bench.must(bench.table.recent(2));
+  CHECK(fixture.must(fixture.table.replace_if("c", "file of c", std::move(again))));
+  const auto recent = fixture.must(fixture.table.recent(2));
   REQUIRE(recent.size() == 2);
   CHECK(recent[0].key == "c");
   CHECK(recent[0].updated_at_ms == at);
@@ -191,14 +191,14 @@ TEST_CASE("the images that were uploaded last come the newest first") {
 
 // What makes a page of a million keys as quick as one of fifty.
 TEST_CASE("a page of keys, forwards, backwards or of the last uploads, reads only its own rows") {
-  TableBench bench;
+  TableFixture fixture;
   Database& server = Database::shared();
   server.query(
       "INSERT INTO images (`key`, location, content_type, byte_size, etag, created_at, updated_at) "
       "SELECT CONCAT('k', LPAD(seq, 6, '0')), seq, 'image/png', 1, '', NOW(3), "
       "NOW(3) + INTERVAL seq SECOND FROM seq_1_to_5000",
-      bench.settings.name);
-  server.query("ANALYZE TABLE images", bench.settings.name);
+      fixture.settings.name);
+  server.query("ANALYZE TABLE images", fixture.settings.name);
   // Of all tables, those of the question itself included.
   const auto rows_read = [&] {
     return std::stoull(server
@@ -213,79 +213,79 @@ TEST_CASE("a page of keys, forwards, backwards or of the last uploads, reads onl
   constexpr std::uint64_t limit = 50;
   const auto check = [&](Task<Result<std::vector<ImageSummary>>> page) {
     const std::uint64_t before = rows_read();
-    CHECK(bench.must(std::move(page)).size() == limit);
+    CHECK(fixture.must(std::move(page)).size() == limit);
     CHECK(rows_read() - before - of_question <= limit + 3);
   };
-  check(bench.table.list("", "k002500", limit));
-  check(bench.table.list("k003", "k0030", limit));
-  check(bench.table.list_before("", "k002500", limit));
-  check(bench.table.list_before("k", "", limit));
-  check(bench.table.recent(limit));
+  check(fixture.table.list("", "k002500", limit));
+  check(fixture.table.list("k003", "k0030", limit));
+  check(fixture.table.list_before("", "k002500", limit));
+  check(fixture.table.list_before("k", "", limit));
+  check(fixture.table.recent(limit));
 }
 
 TEST_CASE("a settled read does not look past a change that is being made, a plain one does") {
-  TableBench bench;
-  bench.must(bench.table.insert_if_absent(row_of("k", "1")));
+  TableFixture fixture;
+  fixture.must(fixture.table.insert_if_absent(row_of("k", "1")));
   Session writer;
   writer.must("SET autocommit = 0");
-  writer.must("UPDATE " + bench.settings.name + ".images SET location = '2' WHERE `key` = 'k'");
-  CHECK(bench.must(bench.table.find("k"))->location == "1");
-  CHECK(bench.must(bench.table.locations("", 10)).size() == 1);
+  writer.must("UPDATE " + fixture.settings.name + ".images SET location = '2' WHERE `key` = 'k'");
+  CHECK(fixture.must(fixture.table.find("k"))->location == "1");
+  CHECK(fixture.must(fixture.table.locations("", 10)).size() == 1);
 
-  const auto settled = bench.run(bench.table.find("k", Read::settled));
+  const auto settled = fixture.run(fixture.table.find("k", Read::settled));
   REQUIRE(!settled.ok());
   CHECK(settled.error().code == Errc::unavailable);
-  CHECK(!bench.run(bench.table.locations("", 10, Read::settled)).ok());
+  CHECK(!fixture.run(fixture.table.locations("", 10, Read::settled)).ok());
   writer.must("COMMIT");
-  CHECK(bench.must(bench.table.find("k", Read::settled))->location == "2");
-  CHECK(bench.must(bench.table.locations("", 10, Read::settled))[0].location == "2");
+  CHECK(fixture.must(fixture.table.find("k", Read::settled))->location == "2");
+  CHECK(fixture.must(fixture.table.locations("", 10, Read::settled))[0].location == "2");
 }
 
 TEST_CASE("a row is removed only while it is the one that was seen") {
-  TableBench bench;
-  bench.must(bench.table.insert_if_absent(row_of("k", "1")));
-  CHECK(!bench.must(bench.table.remove_if("k", "2")));
-  CHECK(bench.must(bench.table.remove_if("k", "1")));
-  CHECK(!bench.must(bench.table.remove_if("k", "1")));
-  CHECK(bench.must(bench.table.count()) == 0);
+  TableFixture fixture;
+  fixture.must(fixture.table.insert_if_absent(row_of("k", "1")));
+  CHECK(!fixture.must(fixture.table.remove_if("k", "2")));
+  CHECK(fixture.must(fixture.table.remove_if("k", "1")));
+  CHECK(!fixture.must(fixture.table.remove_if("k", "1")));
+  CHECK(fixture.must(fixture.table.count()) == 0);
 }
 
 TEST_CASE("Cat and cat are two keys, and so is one with a space at its end") {
-  TableBench bench;
-  for (const char* key : {"Cat", "cat", "cat "}) bench.insert(key);
-  CHECK(bench.must(bench.table.count()) == 3);
-  CHECK(bench.must(bench.table.find("cat "))->key == "cat ");
-  CHECK(!bench.must(bench.table.find("CAT")).has_value());
+  TableFixture fixture;
+  for (const char* key : {"Cat", "cat", "cat "}) fixture.insert(key);
+  CHECK(fixture.must(fixture.table.count()) == 3);
+  CHECK(fixture.must(fixture.table.find("cat "))->key == "cat ");
+  CHECK(!fixture.must(fixture.table.find("CAT")).has_value());
 }
 
 TEST_CASE("SQL in a key is a key") {
-  TableBench bench;
+  TableFixture fixture;
   const std::string key = "'; DROP TABLE images; -- ` \" \\";
-  bench.insert(key);
-  CHECK(bench.must(bench.table.find(key))->key == key);
-  CHECK(bench.keys("';", "", 10) == Keys{key});
+  fixture.insert(key);
+  CHECK(fixture.must(fixture.table.find(key))->key == key);
+  CHECK(fixture.keys("';", "", 10) == Keys{key});
 }
 
 TEST_CASE("keys are listed in the order of their bytes, from prefix and after, up to the limit") {
-  TableBench bench;
+  TableFixture fixture;
   for (const char* key : {"b", "a", "B", "ab", "a/1", "a%", "a_", "\u00e9", "az", "\U0001F600"}) {
-    bench.insert(key);
+    fixture.insert(key);
   }
-  CHECK(bench.keys("", "", 100) ==
+  CHECK(fixture.keys("", "", 100) ==
         Keys{"B", "a", "a%", "a/1", "a_", "ab", "az", "b", "\u00e9", "\U0001F600"});
-  CHECK(bench.keys("a", "", 100) == Keys{"a", "a%", "a/1", "a_", "ab", "az"});
-  CHECK(bench.keys("a%", "", 100) == Keys{"a%"});
-  CHECK(bench.keys("a", "a/1", 2) == Keys{"a_", "ab"});
-  CHECK(bench.keys("b", "a", 100) == Keys{"b"});
-  CHECK(bench.keys("a", "b", 100) == Keys{});
-  CHECK(bench.keys("", "", 3) == Keys{"B", "a", "a%"});
-  CHECK(bench.keys("", "", 0) == Keys{});
+  CHECK(fixture.keys("a", "", 100) == Keys{"a", "a%", "a/1", "a_", "ab", "az"});
+  CHECK(fixture.keys("a%", "", 100) == Keys{"a%"});
+  CHECK(fixture.keys("a", "a/1", 2) == Keys{"a_", "ab"});
+  CHECK(fixture.keys("b", "a", 100) == Keys{"b"});
+  CHECK(fixture.keys("a", "b", 100) == Keys{});
+  CHECK(fixture.keys("", "", 3) == Keys{"B", "a", "a%"});
+  CHECK(fixture.keys("", "", 0) == Keys{});
 }
 
 TEST_CASE("a list shows what its images are") {
-  TableBench bench;
-  bench.insert("k");
-  const std::vector<ImageSummary> images = bench.must(bench.table.list("", "", 10));
+  TableFixture fixture;
+  fixture.insert("k");
+  const std::vector<ImageSummary> images = fixture.must(fixture.table.list("", "", 10));
   REQUIRE(images.size() == 1);
   CHECK(images[0].content_type == "image/png");
   CHECK(images[0].byte_size == 1234);
@@ -293,7 +293,7 @@ TEST_CASE("a list shows what its images are") {
 }
 
 TEST_CASE("prefixes of any bytes list what a plain comparison would") {
-  TableBench bench;
+  TableFixture fixture;
   const std::uint64_t seed = Random::from_os().next();
   CAPTURE(seed);
   Random random(seed);
@@ -308,7 +308,7 @@ TEST_CASE("prefixes of any bytes list what a plain comparison would") {
   std::map<std::string, bool> model;
   for (int i = 0; i < 60; ++i) {
     const std::string key = "\xff" + some_text(4);
-    if (model.emplace(key, true).second) bench.insert(key);
+    if (model.emplace(key, true).second) fixture.insert(key);
   }
   for (int i = 0; i < 60; ++i) {
     const std::string prefix = some_text(3), after = some_text(4);
@@ -316,71 +316,71 @@ TEST_CASE("prefixes of any bytes list what a plain comparison would") {
     for (const auto& [key, present] : model) {
       if (key.starts_with(prefix) && key > after) expected.push_back(key);
     }
-    CHECK(bench.keys(prefix, after, 1000) == expected);
+    CHECK(fixture.keys(prefix, after, 1000) == expected);
   }
 }
 
 TEST_CASE("a walk over the table in batches meets every row once, and can remove them") {
-  TableBench bench;
-  for (int i = 0; i < 25; ++i) bench.insert("key " + std::to_string(i));
+  TableFixture fixture;
+  for (int i = 0; i < 25; ++i) fixture.insert("key " + std::to_string(i));
   std::size_t met = 0;
   std::string after;
   for (;;) {
-    std::vector<ImageLocation> batch = bench.must(bench.table.locations(after, 10));
+    std::vector<ImageLocation> batch = fixture.must(fixture.table.locations(after, 10));
     if (batch.empty()) break;
     met += batch.size();
     after = batch.back().key;
     batch.push_back({"key 0", "not its location"});
     const std::size_t real = batch.size() - 1;
-    CHECK(bench.must(bench.table.remove_batch(std::move(batch))) == real);
+    CHECK(fixture.must(fixture.table.remove_batch(std::move(batch))) == real);
   }
   CHECK(met == 25);
-  CHECK(bench.must(bench.table.count()) == 0);
-  CHECK(bench.must(bench.table.remove_batch({})) == 0);
+  CHECK(fixture.must(fixture.table.count()) == 0);
+  CHECK(fixture.must(fixture.table.remove_batch({})) == 0);
 }
 
 TEST_CASE("a whole batch of the longest keys can be removed at once") {
-  TableBench bench;
+  TableFixture fixture;
   std::vector<ImageLocation> batch;
   for (std::size_t i = 0; i < ImageTable::batch_max; ++i) {
     std::string key = std::to_string(i);
     key.resize(255, '\xff');
     batch.push_back({key, std::to_string(i)});
-    if (i % 100 == 0) bench.must(bench.table.insert_if_absent(row_of(key, std::to_string(i))));
+    if (i % 100 == 0) fixture.must(fixture.table.insert_if_absent(row_of(key, std::to_string(i))));
   }
-  CHECK(bench.must(bench.table.remove_batch(std::move(batch))) == 5);
+  CHECK(fixture.must(fixture.table.remove_batch(std::move(batch))) == 5);
 }
 
 // --- Batches ------------------------------------------------------------------------------------
 
 TEST_CASE("changes that come together are one statement, and each is done") {
-  TableBench bench;
-  CHECK(outcomes_of(bench.insert_together({{"a", "1"}, {"b", "2"}, {"c", "3"}})) == "+++");
-  CHECK(bench.batches() == 1);
-  CHECK(outcomes_of(bench.replace_together({{"c", "3", "6"}, {"a", "1", "4"}, {"b", "2", "5"}})) ==
-        "+++");
-  CHECK(bench.batches() == 2);
-  CHECK(bench.table.change_batches().items == 6);
-  CHECK(bench.location("a") == "4");
-  CHECK(bench.location("b") == "5");
-  CHECK(bench.location("c") == "6");
+  TableFixture fixture;
+  CHECK(outcomes_of(fixture.insert_together({{"a", "1"}, {"b", "2"}, {"c", "3"}})) == "+++");
+  CHECK(fixture.batches() == 1);
+  CHECK(outcomes_of(fixture.replace_together(
+            {{"c", "3", "6"}, {"a", "1", "4"}, {"b", "2", "5"}})) == "+++");
+  CHECK(fixture.batches() == 2);
+  CHECK(fixture.table.change_batches().items == 6);
+  CHECK(fixture.location("a") == "4");
+  CHECK(fixture.location("b") == "5");
+  CHECK(fixture.location("c") == "6");
 }
 
 TEST_CASE("each row of a batch gets its own values") {
-  TableBench bench;
+  TableFixture fixture;
   std::vector<Task<Result<bool>>> tasks;
-  for (int i = 0; i < 5; ++i) bench.insert(std::to_string(i));
+  for (int i = 0; i < 5; ++i) fixture.insert(std::to_string(i));
   for (int i = 0; i < 5; ++i) {
     ImageRow next = row_of(std::to_string(i), "new " + std::to_string(i));
     next.content_type = "image/" + std::to_string(i);
     next.byte_size = 100 + static_cast<std::uint64_t>(i);
     next.etag = std::string(32, static_cast<char>('a' + i));
     next.updated_at_ms = 4'000'000'000'000 + i;
-    tasks.push_back(bench.table.replace_if(next.key, "file of " + std::to_string(i + 1), next));
+    tasks.push_back(fixture.table.replace_if(next.key, "file of " + std::to_string(i + 1), next));
   }
-  CHECK(outcomes_of(bench.together(std::move(tasks))) == "+++++");
+  CHECK(outcomes_of(fixture.together(std::move(tasks))) == "+++++");
   for (int i = 0; i < 5; ++i) {
-    const std::optional<ImageRow> found = bench.must(bench.table.find(std::to_string(i)));
+    const std::optional<ImageRow> found = fixture.must(fixture.table.find(std::to_string(i)));
     REQUIRE(found.has_value());
     CHECK(found->location == "new " + std::to_string(i));
     CHECK(found->content_type == "image/" + std::to_string(i));
@@ -392,43 +392,43 @@ TEST_CASE("each row of a batch gets its own values") {
 }
 
 TEST_CASE("of a batch each is told what became of it, and the first of one key wins") {
-  TableBench bench;
-  CHECK(outcomes_of(bench.insert_together(
+  TableFixture fixture;
+  CHECK(outcomes_of(fixture.insert_together(
             {{"a", "1"}, {"b", "2"}, {"a", "3"}, {"a", "4"}, {"c", "5"}})) == "++--+");
-  CHECK(bench.batches() == 1);
-  CHECK(bench.location("a") == "1");
-  CHECK(outcomes_of(bench.insert_together({{"a", "6"}, {"d", "7"}})) == "-+");
-  CHECK(bench.location("a") == "1");
+  CHECK(fixture.batches() == 1);
+  CHECK(fixture.location("a") == "1");
+  CHECK(outcomes_of(fixture.insert_together({{"a", "6"}, {"d", "7"}})) == "-+");
+  CHECK(fixture.location("a") == "1");
 
-  CHECK(outcomes_of(bench.replace_together({{"a", "1", "11"},
-                                            {"a", "1", "12"},
-                                            {"b", "not its", "13"},
-                                            {"absent", "5", "14"},
-                                            {"c", "5", "15"}})) == "+---+");
-  CHECK(bench.location("a") == "11");
-  CHECK(bench.location("b") == "2");
-  CHECK(bench.location("c") == "15");
-  CHECK(!bench.must(bench.table.find("absent")).has_value());
+  CHECK(outcomes_of(fixture.replace_together({{"a", "1", "11"},
+                                              {"a", "1", "12"},
+                                              {"b", "not its", "13"},
+                                              {"absent", "5", "14"},
+                                              {"c", "5", "15"}})) == "+---+");
+  CHECK(fixture.location("a") == "11");
+  CHECK(fixture.location("b") == "2");
+  CHECK(fixture.location("c") == "15");
+  CHECK(!fixture.must(fixture.table.find("absent")).has_value());
 }
 
 TEST_CASE("a change that must not happen does not happen by the right of another one") {
-  TableBench bench;
-  REQUIRE(outcomes_of(bench.insert_together({{"k", "1"}, {"other", "2"}})) == "++");
-  CHECK(outcomes_of(bench.replace_together(
+  TableFixture fixture;
+  REQUIRE(outcomes_of(fixture.insert_together({{"k", "1"}, {"other", "2"}})) == "++");
+  CHECK(outcomes_of(fixture.replace_together(
             {{"k", "0", "stale"}, {"k", "1", "right"}, {"other", "1", "foreign"}})) == "-+-");
-  CHECK(bench.location("k") == "right");
-  CHECK(bench.location("other") == "2");
+  CHECK(fixture.location("k") == "right");
+  CHECK(fixture.location("other") == "2");
 }
 
 TEST_CASE("a change that knows what another of its batch is to make finds it not made yet") {
-  TableBench bench;
-  REQUIRE(outcomes_of(bench.insert_together({{"k", "1"}})) == "+");
-  CHECK(outcomes_of(bench.replace_together({{"k", "1", "2"}, {"k", "2", "3"}})) == "+-");
-  CHECK(bench.location("k") == "2");
+  TableFixture fixture;
+  REQUIRE(outcomes_of(fixture.insert_together({{"k", "1"}})) == "+");
+  CHECK(outcomes_of(fixture.replace_together({{"k", "1", "2"}, {"k", "2", "3"}})) == "+-");
+  CHECK(fixture.location("k") == "2");
 }
 
 TEST_CASE("batches do what one change after the other would, with random keys") {
-  TableBench bench;
+  TableFixture fixture;
   const std::uint64_t seed = Random::from_os().next();
   CAPTURE(seed);
   Random random(seed);
@@ -438,7 +438,7 @@ TEST_CASE("batches do what one change after the other would, with random keys") 
     const bool inserts = random.below(3) == 0;
     // Nobody knows a location before the change that made it has been answered.
     const std::uint64_t known = used.size();
-    std::vector<TableBench::Replacement> replacements;
+    std::vector<TableFixture::Replacement> replacements;
     std::vector<ImageLocation> insertions;
     std::map<std::string, std::string> next = model;
     std::string expected;
@@ -460,20 +460,20 @@ TEST_CASE("batches do what one change after the other would, with random keys") 
       expected += is_its ? '+' : '-';
     }
     model = next;
-    CHECK(outcomes_of(inserts ? bench.insert_together(insertions)
-                              : bench.replace_together(replacements)) == expected);
-    for (const auto& [key, location] : model) CHECK(bench.location(key) == location);
+    CHECK(outcomes_of(inserts ? fixture.insert_together(insertions)
+                              : fixture.replace_together(replacements)) == expected);
+    for (const auto& [key, location] : model) CHECK(fixture.location(key) == location);
   }
-  CHECK(bench.must(bench.table.count()) == model.size());
+  CHECK(fixture.must(fixture.table.count()) == model.size());
 }
 
 TEST_CASE("finds that come together each find their own") {
-  TableBench bench;
-  for (const char* key : {"a", "b", "c"}) bench.insert(key);
+  TableFixture fixture;
+  for (const char* key : {"a", "b", "c"}) fixture.insert(key);
   std::vector<Task<Result<std::optional<ImageRow>>>> tasks;
-  for (const char* key : {"c", "absent", "a", "c", "b"}) tasks.push_back(bench.table.find(key));
+  for (const char* key : {"c", "absent", "a", "c", "b"}) tasks.push_back(fixture.table.find(key));
   std::string found;
-  for (const auto& result : bench.together(std::move(tasks))) {
+  for (const auto& result : fixture.together(std::move(tasks))) {
     REQUIRE(result.ok());
     found += *result ? (**result).key + "@" + (**result).location + " " : "none ";
   }
@@ -481,63 +481,63 @@ TEST_CASE("finds that come together each find their own") {
 }
 
 TEST_CASE("a batch has 64 at most") {
-  TableBench bench;
+  TableFixture fixture;
   std::vector<ImageLocation> images;
   for (int i = 0; i < 130; ++i) images.push_back({std::to_string(i), "of " + std::to_string(i)});
-  CHECK(outcomes_of(bench.insert_together(images)) == std::string(130, '+'));
-  CHECK(bench.batches() == 3);
-  CHECK(bench.must(bench.table.count()) == 130);
+  CHECK(outcomes_of(fixture.insert_together(images)) == std::string(130, '+'));
+  CHECK(fixture.batches() == 3);
+  CHECK(fixture.must(fixture.table.count()) == 130);
 }
 
 TEST_CASE("a locked row refuses its own change, the others of the batch are done") {
-  TableBench bench;
-  REQUIRE(outcomes_of(bench.insert_together({{"a", "1"}, {"b", "2"}, {"c", "3"}})) == "+++");
+  TableFixture fixture;
+  REQUIRE(outcomes_of(fixture.insert_together({{"a", "1"}, {"b", "2"}, {"c", "3"}})) == "+++");
   Session writer;
   writer.must("SET autocommit = 0");
-  writer.must("UPDATE " + bench.settings.name + ".images SET byte_size = 1 WHERE `key` = 'b'");
-  CHECK(outcomes_of(bench.replace_together({{"a", "1", "4"}, {"b", "2", "5"}, {"c", "3", "6"}})) ==
-        "+u+");
-  CHECK(bench.location("a") == "4");
-  CHECK(bench.location("c") == "6");
+  writer.must("UPDATE " + fixture.settings.name + ".images SET byte_size = 1 WHERE `key` = 'b'");
+  CHECK(outcomes_of(fixture.replace_together(
+            {{"a", "1", "4"}, {"b", "2", "5"}, {"c", "3", "6"}})) == "+u+");
+  CHECK(fixture.location("a") == "4");
+  CHECK(fixture.location("c") == "6");
   const Stopwatch alone;
-  const std::vector<Result<bool>> refused = bench.replace_together({{"b", "2", "7"}});
+  const std::vector<Result<bool>> refused = fixture.replace_together({{"b", "2", "7"}});
   REQUIRE(!refused[0].ok());
   CHECK(refused[0].error().code == Errc::unavailable);  // not in doubt
   CHECK(alone.elapsed_ms() < 2000);
   writer.must("COMMIT");
-  CHECK(bench.location("b") == "2");
-  CHECK(outcomes_of(bench.replace_together({{"b", "2", "8"}})) == "+");
+  CHECK(fixture.location("b") == "2");
+  CHECK(outcomes_of(fixture.replace_together({{"b", "2", "8"}})) == "+");
 }
 
 TEST_CASE("a key that somebody else is inserting refuses its own insert, the others are done") {
-  TableBench bench;
+  TableFixture fixture;
   Session writer;
   writer.must("SET autocommit = 0");
-  writer.must("INSERT INTO " + bench.settings.name +
+  writer.must("INSERT INTO " + fixture.settings.name +
               ".images VALUES ('b', '1', 'image/png', 1, '', NOW(), NOW())");
-  CHECK(outcomes_of(bench.insert_together({{"a", "2"}, {"b", "3"}, {"c", "4"}})) == "+u+");
+  CHECK(outcomes_of(fixture.insert_together({{"a", "2"}, {"b", "3"}, {"c", "4"}})) == "+u+");
   writer.must("COMMIT");
-  CHECK(outcomes_of(bench.insert_together({{"b", "5"}, {"d", "6"}})) == "-+");
+  CHECK(outcomes_of(fixture.insert_together({{"b", "5"}, {"d", "6"}})) == "-+");
 }
 
 TEST_CASE("a row that the server refuses does not refuse the others of its batch") {
-  TableBench bench;
+  TableFixture fixture;
   const std::string too_long(300, 'x');
-  CHECK(outcomes_of(bench.insert_together({{"a", "1"}, {"b", too_long}, {"c", "3"}})) == "+i+");
-  CHECK(outcomes_of(bench.replace_together({{"a", "1", too_long}, {"c", "3", "4"}})) == "i+");
-  CHECK(bench.location("a") == "1");
-  CHECK(bench.location("c") == "4");
+  CHECK(outcomes_of(fixture.insert_together({{"a", "1"}, {"b", too_long}, {"c", "3"}})) == "+i+");
+  CHECK(outcomes_of(fixture.replace_together({{"a", "1", too_long}, {"c", "3", "4"}})) == "i+");
+  CHECK(fixture.location("a") == "1");
+  CHECK(fixture.location("c") == "4");
 }
 
 TEST_CASE("when the database does not answer a batch, each of it is in doubt") {
-  TableBench bench;
-  REQUIRE(outcomes_of(bench.insert_together({{"a", "1"}, {"b", "2"}})) == "++");
-  REQUIRE(outcomes_of(bench.replace_together({{"a", "1", "3"}, {"b", "2", "4"}})) == "++");
+  TableFixture fixture;
+  REQUIRE(outcomes_of(fixture.insert_together({{"a", "1"}, {"b", "2"}})) == "++");
+  REQUIRE(outcomes_of(fixture.replace_together({{"a", "1", "3"}, {"b", "2", "4"}})) == "++");
   const Stopwatch watch;
   std::vector<Result<bool>> results;
   {
     const Frozen frozen;
-    results = bench.replace_together({{"a", "3", "5"}, {"b", "4", "6"}});
+    results = fixture.replace_together({{"a", "3", "5"}, {"b", "4", "6"}});
   }
   for (const Result<bool>& result : results) {
     REQUIRE(!result.ok());
@@ -547,15 +547,15 @@ TEST_CASE("when the database does not answer a batch, each of it is in doubt") {
 }
 
 TEST_CASE("what is changed again before it can be told is in doubt, and only that") {
-  TableBench bench;
-  REQUIRE(outcomes_of(bench.insert_together({{"a", "1"}})) == "+");
+  TableFixture fixture;
+  REQUIRE(outcomes_of(fixture.insert_together({{"a", "1"}})) == "+");
   // It is stored, but under another location when it is looked for.
   Session other;
-  other.must("CREATE TRIGGER " + bench.settings.name + ".again BEFORE INSERT ON " +
-             bench.settings.name +
+  other.must("CREATE TRIGGER " + fixture.settings.name + ".again BEFORE INSERT ON " +
+             fixture.settings.name +
              ".images FOR EACH ROW SET NEW.location = IF(NEW.location = '3', '30', NEW.location)");
   const std::vector<Result<bool>> results =
-      bench.insert_together({{"a", "2"}, {"b", "3"}, {"c", "4"}});
+      fixture.insert_together({{"a", "2"}, {"b", "3"}, {"c", "4"}});
   CHECK(outcomes_of(results) == "uu+");
   for (std::size_t i : {0u, 1u}) CHECK(results[i].error().code == Errc::uncertain);
 }

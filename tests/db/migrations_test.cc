@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "tests/db/bench.h"
+#include "tests/db/database_fixture.h"
 
 using namespace imgcached;
 using namespace imgcached::db;

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "tests/db/bench.h"
+#include "tests/db/database_fixture.h"
 
 using namespace imgcached;
 using namespace imgcached::db;
@@ -56,23 +56,23 @@ Task<std::uint64_t> ask_until_answered(net::Loop& loop, Pool& pool, std::uint64_
 }  // namespace
 
 TEST_CASE("connections are opened on demand and used again") {
-  Bench bench;
-  CHECK(bench.pool.connections() == 0);
-  for (int i = 0; i < 10; ++i) REQUIRE(bench.run(bench.pool.execute("SELECT 1")).ok());
-  CHECK(bench.pool.connections() == 1);
+  DatabaseFixture fixture;
+  CHECK(fixture.pool.connections() == 0);
+  for (int i = 0; i < 10; ++i) REQUIRE(fixture.run(fixture.pool.execute("SELECT 1")).ok());
+  CHECK(fixture.pool.connections() == 1);
 }
 
 TEST_CASE("statements that run together share the connections and get their own answers") {
   PoolLimits limits;
   limits.connections_max = 4;
-  Bench bench(limits);
+  DatabaseFixture fixture(limits);
   Gate gate;
   std::uint64_t right = 0;
-  for (int i = 0; i < 40; ++i) gate.spawn(ask_again_and_again(bench.pool, 50, right));
-  turn_until_done(bench.loop, gate);
+  for (int i = 0; i < 40; ++i) gate.spawn(ask_again_and_again(fixture.pool, 50, right));
+  turn_until_done(fixture.loop, gate);
   CHECK(right == 40 * 50);
-  CHECK(bench.pool.connections() == 4);
-  CHECK(bench.pool.waiters() == 0);
+  CHECK(fixture.pool.connections() == 4);
+  CHECK(fixture.pool.waiters() == 0);
 }
 
 TEST_CASE("two loops on two threads have a pool each") {
@@ -99,163 +99,164 @@ TEST_CASE("the line for a connection has an end, and nobody stands in it for lon
   limits.connections_max = 1;
   limits.waiters_max = 2;
   limits.wait_timeout_ms = 100;
-  Bench bench(limits);
+  DatabaseFixture fixture(limits);
   Gate gate;
   Outcome slow, first, second, third;
-  gate.spawn(keep_result(bench.pool.execute("SELECT SLEEP(0.5)"), slow));
-  while (bench.pool.connections() == 0) uv_run(bench.loop.raw(), UV_RUN_ONCE);
-  gate.spawn(keep_result(bench.pool.execute("SELECT 1"), first));
-  gate.spawn(keep_result(bench.pool.execute("SELECT 1"), second));
-  gate.spawn(keep_result(bench.pool.execute("SELECT 1"), third));
+  gate.spawn(keep_result(fixture.pool.execute("SELECT SLEEP(0.5)"), slow));
+  while (fixture.pool.connections() == 0) uv_run(fixture.loop.raw(), UV_RUN_ONCE);
+  gate.spawn(keep_result(fixture.pool.execute("SELECT 1"), first));
+  gate.spawn(keep_result(fixture.pool.execute("SELECT 1"), second));
+  gate.spawn(keep_result(fixture.pool.execute("SELECT 1"), third));
   REQUIRE(third.has_value());  // at once
   CHECK(code_of(*third) == Errc::unavailable);
-  CHECK(bench.pool.waiters() == 2);
-  turn_until_done(bench.loop, gate);
+  CHECK(fixture.pool.waiters() == 2);
+  turn_until_done(fixture.loop, gate);
   CHECK(code_of(*first) == Errc::unavailable);
   CHECK(code_of(*second) == Errc::unavailable);
   CHECK(slow->ok());
-  CHECK(bench.run(bench.pool.ping()).ok());
+  CHECK(fixture.run(fixture.pool.ping()).ok());
 }
 
 TEST_CASE("who waits gets the connection when it is free, in the order of coming") {
   PoolLimits limits;
   limits.connections_max = 1;
-  Bench bench(limits);
-  REQUIRE(bench.run(bench.pool.execute("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, n INT)"))
-              .ok());
+  DatabaseFixture fixture(limits);
+  REQUIRE(
+      fixture.run(fixture.pool.execute("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, n INT)"))
+          .ok());
   Gate gate;
   std::vector<Outcome> outcomes(20);
   for (std::int64_t i = 0; i < 20; ++i) {
     std::vector<Value> parameters{i};
-    gate.spawn(keep_result(bench.pool.execute("INSERT INTO t (n) VALUES (?)", parameters),
+    gate.spawn(keep_result(fixture.pool.execute("INSERT INTO t (n) VALUES (?)", parameters),
                            outcomes[static_cast<std::size_t>(i)]));
   }
-  turn_until_done(bench.loop, gate);
-  const Result<QueryResult> rows = bench.run(bench.pool.execute("SELECT n FROM t ORDER BY id"));
+  turn_until_done(fixture.loop, gate);
+  const Result<QueryResult> rows = fixture.run(fixture.pool.execute("SELECT n FROM t ORDER BY id"));
   REQUIRE(rows->rows.size() == 20);
   for (std::int64_t i = 0; i < 20; ++i) CHECK(integer_of(rows->rows[i][0]) == i);
 }
 
 TEST_CASE("a restart of the server between two statements goes unnoticed") {
-  Bench bench;
+  DatabaseFixture fixture;
   Database& server = Database::shared();
-  REQUIRE(bench.run(bench.pool.execute("CREATE TABLE t (n INT)")).ok());
+  REQUIRE(fixture.run(fixture.pool.execute("CREATE TABLE t (n INT)")).ok());
   // A write that is prepared already: sent to a dead connection, it would be lost.
   const std::string sql = "INSERT INTO t VALUES (1)";
-  REQUIRE(bench.run(bench.pool.execute(sql)).ok());
+  REQUIRE(fixture.run(fixture.pool.execute(sql)).ok());
   server.stop();
   server.start();
-  CHECK(bench.run(bench.pool.execute(sql)).ok());
+  CHECK(fixture.run(fixture.pool.execute(sql)).ok());
   server.kill();
   server.start();
-  CHECK(bench.run(bench.pool.execute(sql)).ok());
-  CHECK(bench.run(bench.pool.execute("SELECT n FROM t"))->rows.size() == 3);
-  CHECK(bench.pool.connections() == 1);
+  CHECK(fixture.run(fixture.pool.execute(sql)).ok());
+  CHECK(fixture.run(fixture.pool.execute("SELECT n FROM t"))->rows.size() == 3);
+  CHECK(fixture.pool.connections() == 1);
 }
 
 TEST_CASE("without a server a statement fails at once, again and again, with the reason") {
-  Bench bench;
+  DatabaseFixture fixture;
   Database& server = Database::shared();
-  REQUIRE(bench.run(bench.pool.ping()).ok());
+  REQUIRE(fixture.run(fixture.pool.ping()).ok());
   server.kill();
   const Stopwatch watch;
   for (int i = 0; i < 1000; ++i) {
-    const Result<QueryResult> result = bench.run(bench.pool.execute("SELECT 1"));
+    const Result<QueryResult> result = fixture.run(fixture.pool.execute("SELECT 1"));
     REQUIRE(code_of(result) == Errc::unavailable);
-    REQUIRE(result.error().message.find(bench.settings.socket) == std::string::npos);
+    REQUIRE(result.error().message.find(fixture.settings.socket) == std::string::npos);
   }
   CHECK(watch.elapsed_ms() < 1000);
-  CHECK(bench.run(bench.pool.ping()).error().code == Errc::unavailable);
-  CHECK(bench.pool.connections() == 0);
+  CHECK(fixture.run(fixture.pool.ping()).error().code == Errc::unavailable);
+  CHECK(fixture.pool.connections() == 0);
   server.start();
 }
 
 TEST_CASE("the pool finds the server again by itself, soon after it is back") {
-  Bench bench;
+  DatabaseFixture fixture;
   Database& server = Database::shared();
-  REQUIRE(bench.run(bench.pool.ping()).ok());
+  REQUIRE(fixture.run(fixture.pool.ping()).ok());
   server.kill();
   // The pause between two attempts grows to its longest: 100 + 200 + 400 + 800 + 1000 ms.
-  CHECK(bench.run(ask_until_answered(bench.loop, bench.pool, 1600)) >= 1600);
+  CHECK(fixture.run(ask_until_answered(fixture.loop, fixture.pool, 1600)) >= 1600);
   server.start();
-  CHECK(bench.run(ask_until_answered(bench.loop, bench.pool, 10'000)) <=
+  CHECK(fixture.run(ask_until_answered(fixture.loop, fixture.pool, 10'000)) <=
         Pool::backoff_max_ms + 500);
 }
 
 TEST_CASE("statements to a frozen server fail within two seconds, however many") {
-  Bench bench;
-  REQUIRE(bench.run(bench.pool.ping()).ok());
+  DatabaseFixture fixture;
+  REQUIRE(fixture.run(fixture.pool.ping()).ok());
   {
     const Frozen frozen;
     const Stopwatch watch;
     Gate gate;
     std::vector<Outcome> outcomes(100);
     for (Outcome& outcome : outcomes) {
-      gate.spawn(keep_result(bench.pool.execute("SELECT 1", {}, Kind::repeatable), outcome));
+      gate.spawn(keep_result(fixture.pool.execute("SELECT 1", {}, Kind::repeatable), outcome));
     }
-    turn_until_done(bench.loop, gate);
+    turn_until_done(fixture.loop, gate);
     CHECK(watch.elapsed_ms() < 2000);
     for (const Outcome& outcome : outcomes) CHECK(code_of(*outcome) == Errc::unavailable);
   }
-  CHECK(bench.run(ask_until_answered(bench.loop, bench.pool, 10'000)) < 10'000);
+  CHECK(fixture.run(ask_until_answered(fixture.loop, fixture.pool, 10'000)) < 10'000);
 }
 
 TEST_CASE("after a failed attempt to connect, statements do not wait for another one") {
-  Bench bench;
+  DatabaseFixture fixture;
   {
     const Frozen frozen;
-    CHECK(!bench.run(bench.pool.ping()).ok());
+    CHECK(!fixture.run(fixture.pool.ping()).ok());
     const Stopwatch watch;
-    CHECK(!bench.run(bench.pool.ping()).ok());
+    CHECK(!fixture.run(fixture.pool.ping()).ok());
     CHECK(watch.elapsed_ms() < 500);
   }
-  CHECK(bench.run(ask_until_answered(bench.loop, bench.pool, 10'000)) < 10'000);
+  CHECK(fixture.run(ask_until_answered(fixture.loop, fixture.pool, 10'000)) < 10'000);
 }
 
 TEST_CASE("a write whose answer is lost is uncertain, and is not sent again") {
-  Bench bench(patient());
+  DatabaseFixture fixture(patient());
   Database& server = Database::shared();
-  REQUIRE(bench.run(bench.pool.execute("CREATE TABLE t (n INT)")).ok());
+  REQUIRE(fixture.run(fixture.pool.execute("CREATE TABLE t (n INT)")).ok());
   const std::string sql = "INSERT INTO t SELECT SLEEP(?)";
-  REQUIRE(bench.run(bench.pool.execute(sql, {0.0})).ok());  // is prepared now
+  REQUIRE(fixture.run(fixture.pool.execute(sql, {0.0})).ok());  // is prepared now
   Gate gate;
   Outcome outcome;
-  gate.spawn(keep_result(bench.pool.execute(sql, {20.0}), outcome));
+  gate.spawn(keep_result(fixture.pool.execute(sql, {20.0}), outcome));
   server.kill();
   server.start();
-  turn_until_done(bench.loop, gate);
+  turn_until_done(fixture.loop, gate);
   CHECK(code_of(*outcome) == Errc::uncertain);
-  CHECK(bench.run(bench.pool.execute("SELECT * FROM t"))->rows.size() == 1);
+  CHECK(fixture.run(fixture.pool.execute("SELECT * FROM t"))->rows.size() == 1);
 }
 
 TEST_CASE("a repeatable statement whose answer is lost is sent once more") {
-  Bench bench(patient());
-  const Result<QueryResult> id = bench.run(bench.pool.execute("SELECT CONNECTION_ID()"));
+  DatabaseFixture fixture(patient());
+  const Result<QueryResult> id = fixture.run(fixture.pool.execute("SELECT CONNECTION_ID()"));
   const std::string victim = std::to_string(integer_of(id->rows[0][0]));
   const std::string sql =
       "SELECT CONNECTION_ID(), IF(CONNECTION_ID() = " + victim + ", SLEEP(20), 0)";
   Gate gate;
   Outcome outcome;
-  gate.spawn(keep_result(bench.pool.execute(sql, {}, Kind::repeatable), outcome));
+  gate.spawn(keep_result(fixture.pool.execute(sql, {}, Kind::repeatable), outcome));
   // Prepared and executing, or the pool would repeat whatever its kind.
   const std::string executing =
       "SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Execute' AND id = ";
   while (!outcome && Database::shared().query(executing + victim)[0][0] != "1") {
-    uv_run(bench.loop.raw(), UV_RUN_NOWAIT);
+    uv_run(fixture.loop.raw(), UV_RUN_NOWAIT);
   }
   Database::shared().query("KILL CONNECTION " + victim);
-  turn_until_done(bench.loop, gate);
+  turn_until_done(fixture.loop, gate);
   REQUIRE_MESSAGE(outcome->ok(), outcome->error().message);
   CHECK(std::to_string(integer_of((*outcome)->rows[0][0])) != victim);
 }
 
 TEST_CASE("the victim of a deadlock is carried out after all") {
-  Bench bench(patient());
-  REQUIRE(bench.run(bench.pool.execute("CREATE TABLE t (id INT PRIMARY KEY, n INT)")).ok());
-  REQUIRE(bench.run(bench.pool.execute("INSERT INTO t VALUES (1, 0), (2, 0)")).ok());
+  DatabaseFixture fixture(patient());
+  REQUIRE(fixture.run(fixture.pool.execute("CREATE TABLE t (id INT PRIMARY KEY, n INT)")).ok());
+  REQUIRE(fixture.run(fixture.pool.execute("INSERT INTO t VALUES (1, 0), (2, 0)")).ok());
   // The other session holds row 2 and has changed more, so that ours is chosen.
   Session other;
-  const std::string table = bench.settings.name + ".t";
+  const std::string table = fixture.settings.name + ".t";
   other.must("SET autocommit = 0");
   other.must("INSERT INTO " + table + " SELECT seq, 0 FROM " + other.settings.name +
              ".seq_100_to_500");
@@ -263,17 +264,17 @@ TEST_CASE("the victim of a deadlock is carried out after all") {
   Gate gate;
   Outcome outcome;
   gate.spawn(keep_result(
-      bench.pool.execute("UPDATE t SET n = n + 1 WHERE id IN (1, 2) ORDER BY id"), outcome));
+      fixture.pool.execute("UPDATE t SET n = n + 1 WHERE id IN (1, 2) ORDER BY id"), outcome));
   // It has row 1, and waits or will wait for row 2, once a third one can't have row 1.
   Session third;
   const std::string row_1 = "SELECT id FROM " + table + " WHERE id = 1 FOR UPDATE SKIP LOCKED";
-  while (!outcome && !third.must(row_1).rows.empty()) uv_run(bench.loop.raw(), UV_RUN_NOWAIT);
+  while (!outcome && !third.must(row_1).rows.empty()) uv_run(fixture.loop.raw(), UV_RUN_NOWAIT);
   other.must("UPDATE " + table + " SET n = 10 WHERE id = 1");  // closes the circle
   other.must("COMMIT");
-  turn_until_done(bench.loop, gate);
+  turn_until_done(fixture.loop, gate);
   REQUIRE_MESSAGE(outcome->ok(), outcome->error().message);
   const Result<QueryResult> rows =
-      bench.run(bench.pool.execute("SELECT n FROM t WHERE id < 3 ORDER BY id"));
+      fixture.run(fixture.pool.execute("SELECT n FROM t WHERE id < 3 ORDER BY id"));
   CHECK(integer_of(rows->rows[0][0]) == 11);
   CHECK(integer_of(rows->rows[1][0]) == 11);
 }
@@ -290,11 +291,11 @@ TEST_CASE("a refused password is the pool's trouble, not the asker's") {
 }
 
 TEST_CASE("bug: the words of the server about a statement that it refuses reach clients") {
-  Bench bench;
-  const Result<QueryResult> refused = bench.run(bench.pool.execute("SELECT secret FROM safe"));
+  DatabaseFixture fixture;
+  const Result<QueryResult> refused = fixture.run(fixture.pool.execute("SELECT secret FROM safe"));
   CHECK(code_of(refused) == Errc::internal);
   CHECK(refused.error().message == "the database refused a statement; the log says why");
-  CHECK(bench.pool.connections() == 1);  // which is as good as before
+  CHECK(fixture.pool.connections() == 1);  // which is as good as before
 }
 
 TEST_CASE("a closed pool refuses statements") {
@@ -310,20 +311,20 @@ TEST_CASE("a closed pool refuses statements") {
 TEST_CASE("when the server takes no more connections, those there are serve everybody") {
   PoolLimits limits;
   limits.connections_max = 4;
-  Bench bench(limits);
+  DatabaseFixture fixture(limits);
   Database& server = Database::shared();
-  REQUIRE(bench.run(bench.pool.ping()).ok());
+  REQUIRE(fixture.run(fixture.pool.ping()).ok());
   server.query("CREATE OR REPLACE USER lonely IDENTIFIED BY ''");
   server.query("GRANT ALL ON *.* TO lonely WITH MAX_USER_CONNECTIONS 1");
-  Settings settings = bench.settings;
+  Settings settings = fixture.settings;
   settings.user = "lonely";
-  Pool pool(bench.loop, settings, limits);
+  Pool pool(fixture.loop, settings, limits);
   Gate gate;
   std::uint64_t right = 0;
-  REQUIRE(bench.run(pool.ping()).ok());
+  REQUIRE(fixture.run(pool.ping()).ok());
   for (int i = 0; i < 20; ++i) gate.spawn(ask_again_and_again(pool, 20, right));
-  turn_until_done(bench.loop, gate);
+  turn_until_done(fixture.loop, gate);
   CHECK(right == 400);
   CHECK(pool.connections() == 1);
-  bench.run(pool.close());
+  fixture.run(pool.close());
 }

@@ -18,7 +18,7 @@
 
 #include "base/log.h"
 #include "cache/cache_service.h"
-#include "tests/db/bench.h"
+#include "tests/db/database_fixture.h"
 #include "tests/e2e/fixture.h"
 #include "tests/net/busy_threads.h"
 #include "tests/net/run_task.h"
@@ -137,25 +137,25 @@ SettlingTimes quick_settling() {
 }
 
 struct Rig {
-  db::test::Bench bench;
+  db::test::DatabaseFixture fixture;
   e2e::ScratchDirectory scratch;
   const std::string root = scratch.path() + "/images";
   BlobStore blobs = open();
-  db::ImageTable table{bench.pool};
-  cache::CacheService service{bench.loop, bench.pool};
+  db::ImageTable table{fixture.pool};
+  cache::CacheService service{fixture.loop, fixture.pool};
   SteppedCache cache{service};
   ImageStore store;
   Gate gate;
 
   explicit Rig(SettlingTimes times = quick_settling())
-      : store(bench.loop, blobs, table, cache, times) {}
+      : store(fixture.loop, blobs, table, cache, times) {}
   ~Rig() {
-    run_task(bench.loop, store.close());
-    run_task(bench.loop, service.close());
+    run_task(fixture.loop, store.close());
+    run_task(fixture.loop, service.close());
   }
 
   BlobStore open() {
-    Result<BlobStore> opened = BlobStore::open(bench.loop, {root, Durability::none});
+    Result<BlobStore> opened = BlobStore::open(fixture.loop, {root, Durability::none});
     REQUIRE_MESSAGE(opened.ok(), opened.error().message);
     REQUIRE(opened->prepare().ok());
     return std::move(*opened);
@@ -163,7 +163,7 @@ struct Rig {
 
   template <class T>
   T run(Task<T> task) {
-    return bench.run(std::move(task));
+    return fixture.run(std::move(task));
   }
   // Lets `task` run beside the test; its result comes into what is returned,
   // which must outlive it.
@@ -180,7 +180,7 @@ struct Rig {
         std::chrono::steady_clock::now() + std::chrono::milliseconds(e2e::patience_ms);
     while (!reached()) {
       REQUIRE(std::chrono::steady_clock::now() < deadline);
-      uv_run(bench.loop.raw(), UV_RUN_NOWAIT);
+      uv_run(fixture.loop.raw(), UV_RUN_NOWAIT);
     }
   }
 
@@ -213,7 +213,7 @@ struct Rig {
     return std::stoull(query("SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'").at(0).at(1));
   }
   e2e::Database::Rows query(const std::string& sql) {
-    return e2e::Database::shared().query(sql, bench.settings.name);
+    return e2e::Database::shared().query(sql, fixture.settings.name);
   }
   // The command of a client that says what it is told to, while the test goes on.
   std::vector<std::string> other_session(const std::string& sql) const {
@@ -221,10 +221,10 @@ struct Rig {
             "--no-defaults",
             "--unbuffered",
             "--skip-column-names",
-            "--socket=" + bench.settings.socket,
+            "--socket=" + fixture.settings.socket,
             "--user=root",
             "--execute=" + sql,
-            bench.settings.name};
+            fixture.settings.name};
   }
 };
 
@@ -442,10 +442,10 @@ TEST_CASE("a reader whose file goes between row and file looks at the row again"
   Rig rig;
   rig.must_upload("cat", gif("cat"));
   const std::string old_path = rig.root + "/" + rig.location("cat");
-  test::BusyThreads threads(rig.bench.loop);
-  const std::size_t busy = rig.bench.loop.live_jobs();
+  test::BusyThreads threads(rig.fixture.loop);
+  const std::size_t busy = rig.fixture.loop.live_jobs();
   const auto reading = rig.start(rig.store.get("cat"));
-  rig.until([&] { return rig.bench.loop.live_jobs() == busy + 1; });  // it has read the row
+  rig.until([&] { return rig.fixture.loop.live_jobs() == busy + 1; });  // it has read the row
 
   std::string expected;
   SUBCASE("removed") {

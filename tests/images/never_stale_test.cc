@@ -133,14 +133,14 @@ struct Silence {
 // Everything there is, for one transport; executions follow each other in it.
 class Theatre {
  public:
-  explicit Theatre(Transport transport) : host_(bench_, transport), blobs_(stage_, open()) {
+  explicit Theatre(Transport transport) : host_(fixture_, transport), blobs_(stage_, open()) {
     main_ = make_backend(settlers[0], 0);
     other_ = make_backend(other_settler, 2);
   }
   ~Theatre() {
-    run_task(bench_.loop, main_->store.close());
-    run_task(bench_.loop, other_->store.close());
-    run_task(bench_.loop, host_.close());
+    run_task(fixture_.loop, main_->store.close());
+    run_task(fixture_.loop, other_->store.close());
+    run_task(fixture_.loop, host_.close());
   }
 
   // Executes the operations in all interleavings, until something is wrong, which
@@ -166,14 +166,14 @@ class Theatre {
  private:
   BlobStore open() {
     Result<BlobStore> opened =
-        BlobStore::open(bench_.loop, {scratch_.path() + "/images", Durability::none});
+        BlobStore::open(fixture_.loop, {scratch_.path() + "/images", Durability::none});
     REQUIRE(opened.ok());
     REQUIRE(opened->prepare().ok());
     return std::move(*opened);
   }
   std::unique_ptr<SteppedBackend> make_backend(std::size_t settler, unsigned shift) {
     const Seat seat{settler, object::flights << shift, object::unheard << shift, false};
-    return std::make_unique<SteppedBackend>(stage_, bench_, blobs_, host_, seat);
+    return std::make_unique<SteppedBackend>(stage_, fixture_, blobs_, host_, seat);
   }
 
   void reset();
@@ -201,9 +201,9 @@ class Theatre {
   Task<void> kill(std::size_t actor);
   void finish(std::size_t actor, std::string text, bool is_acknowledged);
 
-  db::test::Bench bench_;
+  db::test::DatabaseFixture fixture_;
   e2e::ScratchDirectory scratch_;
-  Stage stage_{bench_.loop};
+  Stage stage_{fixture_.loop};
   CacheHost host_;
   SteppedBlobs blobs_;
   std::unique_ptr<SteppedBackend> main_;
@@ -373,7 +373,7 @@ void Theatre::turn() {
   while (true) {
     const bool works = stage_.is_moving();
     if (!works && !main_->is_moving(stage_) && !other_->is_moving(stage_)) return;
-    uv_run(bench_.loop.raw(), works ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    uv_run(fixture_.loop.raw(), works ? UV_RUN_ONCE : UV_RUN_NOWAIT);
   }
 }
 
@@ -401,13 +401,13 @@ void Theatre::reset() {
   stage_.titles[other_->seat.settler] = "other settler";
   const cache::Configuration usual{CacheHost::capacity_bytes, cache::Replacement::lru};
   if (host_.service().configuration() != usual) {
-    bench_.run(host_.configure(1, cache::Replacement::lru));
+    fixture_.run(host_.configure(1, cache::Replacement::lru));
   }
 }
 
 void Theatre::prepare(Initial initial, const Operations& operations) {
   reset();
-  static_cast<void>(bench_.run(main_->store.remove(cat)));
+  static_cast<void>(fixture_.run(main_->store.remove(cat)));
   host_.service().clear();
   reset();
   stage_.loses_answers =
@@ -416,7 +416,7 @@ void Theatre::prepare(Initial initial, const Operations& operations) {
   if (initial == Initial::absent) return;
   start(preparer, Operation::put, cat);
   if (initial == Initial::stored) return;
-  REQUIRE(bench_.run(main_->store.get(cat)).ok());
+  REQUIRE(fixture_.run(main_->store.get(cat)).ok());
   if (initial == Initial::cached) return;
   stage_.is_stepping = true;
   start(preparer, Operation::put_unheard, cat);
@@ -543,7 +543,7 @@ std::string Theatre::judge_end(const std::string& key) {
     return "left in the cache: \"" + std::string(cached.blob.view()) + "\"";
   }
   for (int i = 0; i < 2; ++i) {
-    const std::string read = text_of(bench_.run(main_->store.get(key)));
+    const std::string read = text_of(fixture_.run(main_->store.get(key)));
     if (read != newest) return "in the end, a read brought \"" + read + "\", not " + newest;
   }
   std::string location;
@@ -551,7 +551,7 @@ std::string Theatre::judge_end(const std::string& key) {
     if (change.key == key) location = change.location;
   }
   const Result<std::optional<db::ImageRow>> row =
-      bench_.run(main_->table.find(key, db::Read::committed));
+      fixture_.run(main_->table.find(key, db::Read::committed));
   if ((row.value() ? (**row).location : "") != location) return "the row is another one's";
   for (const Change& change : stage_.changes) {
     if (change.key != key || change.location.empty()) continue;
@@ -596,7 +596,7 @@ void Theatre::wander(std::uint64_t seed, std::size_t count) {
   Random random(seed);
   const std::vector<std::string> keys{"cat", "dog", "cow"};
   reset();
-  for (const std::string& key : keys) { static_cast<void>(bench_.run(main_->store.remove(key))); }
+  for (const std::string& key : keys) { static_cast<void>(fixture_.run(main_->store.remove(key))); }
   host_.service().clear();
   reset();
   stage_.loses_answers = true;

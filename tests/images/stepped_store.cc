@@ -34,25 +34,25 @@ CacheHost::Door::Door(net::Loop& loop, cache::CacheService& service)
   api.add_routes(router);
 }
 
-CacheHost::CacheHost(db::test::Bench& bench, Transport transport)
-    : bench_(bench), transport_(transport), here_(bench.loop), there_(bench.loop) {
-  service_.emplace(bench.loop, bench.pool);
-  bench.run(configure(capacity_bytes / 1'048'576, cache::Replacement::lru));
+CacheHost::CacheHost(db::test::DatabaseFixture& fixture, Transport transport)
+    : fixture_(fixture), transport_(transport), here_(fixture.loop), there_(fixture.loop) {
+  service_.emplace(fixture.loop, fixture.pool);
+  fixture.run(configure(capacity_bytes / 1'048'576, cache::Replacement::lru));
   if (transport_ == Transport::in_process) {
     local_client_.emplace(*service_, there_, gate_, here_);
     client_ = &*local_client_;
     return;
   }
-  address_ = imgcached::test::loopback(bench.loop);
+  address_ = imgcached::test::loopback(fixture.loop);
   open_door();
   const net::Address address = door_->server.address();
-  address_ = bench.run(net::resolve(bench.loop, address)).value().front();  // now with its port
-  http_client_.emplace(bench.loop, address, value_bytes_max);
+  address_ = fixture.run(net::resolve(fixture.loop, address)).value().front();  // now with its port
+  http_client_.emplace(fixture.loop, address, value_bytes_max);
   client_ = &*http_client_;
 }
 
 void CacheHost::open_door() {
-  door_.emplace(bench_.loop, *service_);
+  door_.emplace(fixture_.loop, *service_);
   const Result<void> listening = door_->server.listen(address_);
   CHECK_MESSAGE(listening.ok(), listening.error().message);
 }
@@ -66,14 +66,14 @@ Task<void> CacheHost::close_door() {
 Task<void> CacheHost::restart() {
   co_await close_door();
   co_await service_->close();
-  service_.emplace(bench_.loop, bench_.pool);
+  service_.emplace(fixture_.loop, fixture_.pool);
   Result<void> configured = co_await service_->refresh_configuration();
   CHECK(configured.ok());
   if (transport_ == Transport::http) open_door();
 }
 
 Task<void> CacheHost::configure(std::uint64_t capacity_mb, cache::Replacement replacement) {
-  db::CachePropertiesTable table(bench_.pool);
+  db::CachePropertiesTable table(fixture_.pool);
   std::string method(cache::to_string(replacement));
   Result<void> appended = co_await table.append(capacity_mb, std::move(method), unix_ms());
   CHECK(appended.ok());
@@ -308,11 +308,11 @@ Task<Result<void>> SteppedCache::invalidate(std::string key) {
   co_return invalidated;
 }
 
-SteppedBackend::SteppedBackend(Stage& stage, db::test::Bench& bench, SteppedBlobs& blobs,
-                               CacheHost& host, Seat where)
+SteppedBackend::SteppedBackend(Stage& stage, db::test::DatabaseFixture& fixture,
+                               SteppedBlobs& blobs, CacheHost& host, Seat where)
     : seat(where),
-      table(stage, seat, bench.pool),
+      table(stage, seat, fixture.pool),
       cache(stage, seat, host.client()),
-      store(bench.loop, blobs, table, cache, at_once()) {}
+      store(fixture.loop, blobs, table, cache, at_once()) {}
 
 }  // namespace imgcached::images::test

@@ -44,7 +44,7 @@
 #include "http/server.h"
 #include "images/image_store.h"
 #include "net/mailbox.h"
-#include "tests/db/bench.h"
+#include "tests/db/database_fixture.h"
 #include "tests/e2e/fixture.h"
 #include "tests/images/interleaving.h"
 
@@ -76,7 +76,7 @@ class CacheHost {
  public:
   static constexpr std::uint64_t capacity_bytes = 1'048'576;  // what the table says at first
 
-  CacheHost(db::test::Bench& bench, Transport transport);
+  CacheHost(db::test::DatabaseFixture& fixture, Transport transport);
 
   Transport transport() const { return transport_; }
   cache::CacheService& service() { return *service_; }
@@ -101,7 +101,7 @@ class CacheHost {
   void open_door();
   Task<void> close_door();
 
-  db::test::Bench& bench_;
+  db::test::DatabaseFixture& fixture_;
   const Transport transport_;
   std::optional<cache::CacheService> service_;
   net::Mailbox here_;
@@ -265,8 +265,8 @@ class SteppedCache : public cache::CacheClient {
 
 // One backend: an image store and its seams.
 struct SteppedBackend {
-  SteppedBackend(Stage& stage, db::test::Bench& bench, SteppedBlobs& blobs, CacheHost& host,
-                 Seat where);
+  SteppedBackend(Stage& stage, db::test::DatabaseFixture& fixture, SteppedBlobs& blobs,
+                 CacheHost& host, Seat where);
 
   // Whether the background has something to do and is not parked.
   bool is_moving(const Stage& stage) const {

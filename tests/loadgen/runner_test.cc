@@ -18,8 +18,8 @@ using test::run_until;
 constexpr Dialect dialects[] = {Dialect::raw, Dialect::api};
 
 // A generator and the server it drives.
-struct Bench {
-  explicit Bench(Dialect dialect = Dialect::raw) {
+struct Fixture {
+  explicit Fixture(Dialect dialect = Dialect::raw) {
     settings.workload.dialect = dialect;
     settings.workload.keys = 20;
     settings.workload.sizes.median_bytes = 2'000;
@@ -28,7 +28,7 @@ struct Bench {
     settings.load.duration_ms = 500;  // some operations, on any machine
     settings.server = server.address();
   }
-  ~Bench() {
+  ~Fixture() {
     runner.reset();
     loop_is_empty();
   }
@@ -72,26 +72,26 @@ std::uint64_t errors_of(const RunResult& result) {
 }
 
 TEST_CASE("preload writes every key once") {
-  Bench bench;
-  CHECK(run_task(bench.loop, bench.start().preload()).ok());
-  CHECK(bench.server.images() == 20);
+  Fixture fixture;
+  CHECK(run_task(fixture.loop, fixture.start().preload()).ok());
+  CHECK(fixture.server.images() == 20);
 }
 
 TEST_CASE("a preload that can't write says which key and why") {
-  Bench bench;
-  bench.server.misbehave(Fault::fail, "PUT");
-  const Result<void> loaded = run_task(bench.loop, bench.start().preload());
+  Fixture fixture;
+  fixture.server.misbehave(Fault::fail, "PUT");
+  const Result<void> loaded = run_task(fixture.loop, fixture.start().preload());
   REQUIRE_FALSE(loaded.ok());
   CHECK(loaded.error().message.find("loadgen-0000000") != std::string::npos);
   CHECK(loaded.error().message.find("503") != std::string::npos);
 }
 
 TEST_CASE("a correct server passes every check, and all outcomes are told apart") {
-  Bench bench;
-  bench.settings.workload.absent_percent = 10;
-  bench.settings.workload.new_keys_percent = 10;
-  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
-  const RunResult result = bench.run();
+  Fixture fixture;
+  fixture.settings.workload.absent_percent = 10;
+  fixture.settings.workload.new_keys_percent = 10;
+  REQUIRE(run_task(fixture.loop, fixture.start().preload()).ok());
+  const RunResult result = fixture.run();
   CHECK_FALSE(result.checks.failed());
   CHECK(result.checks.checked > 10);
   for (const Outcome outcome :
@@ -101,7 +101,7 @@ TEST_CASE("a correct server passes every check, and all outcomes are told apart"
   }
   CHECK(errors_of(result) == 0);
   CHECK(result.of(Outcome::read_hit).bytes == 2'000 * result.of(Outcome::read_hit).service.count());
-  CHECK(bench.server.images() > 20);
+  CHECK(fixture.server.images() > 20);
   CHECK(result.in_flight_max == 4);
   CHECK(result.in_flight_mean > 1);  // the generator's own time between two is none
   CHECK(result.in_flight_mean <= 4);
@@ -109,10 +109,10 @@ TEST_CASE("a correct server passes every check, and all outcomes are told apart"
 }
 
 TEST_CASE("the ratio of reads and writes is what was asked for") {
-  Bench bench;
-  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+  Fixture fixture;
+  REQUIRE(run_task(fixture.loop, fixture.start().preload()).ok());
   for (const double asked : {0.0, 20.0, 80.0, 100.0}) {
-    const RunResult result = bench.run(asked);
+    const RunResult result = fixture.run(asked);
     const auto reads = static_cast<double>(result.reads().response.count());
     const auto operations = static_cast<double>(result.operations());
     REQUIRE(operations > 0);
@@ -124,11 +124,11 @@ TEST_CASE("the ratio of reads and writes is what was asked for") {
 }
 
 TEST_CASE("the API's dialect, of a correct server") {
-  Bench bench(Dialect::api);
-  bench.settings.workload.absent_percent = 10;
-  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
-  CHECK(bench.server.images() == 20);
-  const RunResult result = bench.run();
+  Fixture fixture(Dialect::api);
+  fixture.settings.workload.absent_percent = 10;
+  REQUIRE(run_task(fixture.loop, fixture.start().preload()).ok());
+  CHECK(fixture.server.images() == 20);
+  const RunResult result = fixture.run();
   CHECK_FALSE(result.checks.failed());
   CHECK(result.checks.checked > 50);
   CHECK(errors_of(result) == 0);
@@ -137,9 +137,9 @@ TEST_CASE("the API's dialect, of a correct server") {
 
 TEST_CASE("a corrupt image is counted as corrupt") {
   for (const Dialect dialect : dialects) {
-    Bench bench(dialect);
-    const RunResult result = bench.run_with(Fault::corrupt);
-    bench.check_found(result.checks.corrupt);
+    Fixture fixture(dialect);
+    const RunResult result = fixture.run_with(Fault::corrupt);
+    fixture.check_found(result.checks.corrupt);
     CHECK(errors_of(result) == 0);
     CHECK(result.checks.stale + result.checks.lost + result.checks.foreign == 0);
   }
@@ -148,40 +148,40 @@ TEST_CASE("a corrupt image is counted as corrupt") {
 // It used to be a protocol error, so that --max-error-percent could excuse it.
 TEST_CASE("JSON or base64 that is spoilt, or another key's, is a corrupt image") {
   for (const Fault fault : {Fault::spoil_json, Fault::spoil_base64, Fault::misname}) {
-    Bench bench(Dialect::api);
-    const RunResult result = bench.run_with(fault);
-    bench.check_found(result.checks.corrupt);
+    Fixture fixture(Dialect::api);
+    const RunResult result = fixture.run_with(fault);
+    fixture.check_found(result.checks.corrupt);
     CHECK(errors_of(result) == 0);
   }
 }
 
 TEST_CASE("a failure with status 200 is an error, and no wrong image") {
-  Bench bench(Dialect::api);
-  const RunResult result = bench.run_with(Fault::refuse);
+  Fixture fixture(Dialect::api);
+  const RunResult result = fixture.run_with(Fault::refuse);
   CHECK(result.errors.protocol > 0);
   CHECK_FALSE(result.checks.failed());
 }
 
 TEST_CASE("an image that does not end is refused, and corrupt") {
   for (const Dialect dialect : dialects) {
-    Bench bench(dialect);
-    bench.settings.load.duration_ms = 2'000;  // each of them takes its time
-    const RunResult result = bench.run_with(Fault::endless, "GET", 50);
-    bench.check_found(result.checks.corrupt);
+    Fixture fixture(dialect);
+    fixture.settings.load.duration_ms = 2'000;  // each of them takes its time
+    const RunResult result = fixture.run_with(Fault::endless, "GET", 50);
+    fixture.check_found(result.checks.corrupt);
     CHECK(errors_of(result) == 0);
   }
 }
 
 TEST_CASE("another key's image is counted as corrupt") {
-  Bench bench;
-  const RunResult result = bench.run_with(Fault::swap);
+  Fixture fixture;
+  const RunResult result = fixture.run_with(Fault::swap);
   CHECK(result.checks.corrupt > 0);
 }
 
 TEST_CASE("a stale image is counted as stale") {
   for (const Dialect dialect : dialects) {
-    Bench bench(dialect);
-    const RunResult result = bench.run_with(Fault::stale);
+    Fixture fixture(dialect);
+    const RunResult result = fixture.run_with(Fault::stale);
     CHECK(result.checks.stale > 0);
     CHECK(result.checks.corrupt + result.checks.lost + result.checks.foreign == 0);
   }
@@ -189,8 +189,8 @@ TEST_CASE("a stale image is counted as stale") {
 
 TEST_CASE("a lost image is counted as lost, and as an error") {
   for (const Dialect dialect : dialects) {
-    Bench bench(dialect);
-    const RunResult result = bench.run_with(Fault::lose);
+    Fixture fixture(dialect);
+    const RunResult result = fixture.run_with(Fault::lose);
     CHECK(result.checks.lost > 0);
     REQUIRE(result.errors.by_status.size() == 1);
     CHECK(result.errors.by_status[0].first == 404);
@@ -199,20 +199,20 @@ TEST_CASE("a lost image is counted as lost, and as an error") {
 }
 
 TEST_CASE("an image of another workload is counted as foreign") {
-  Bench bench;
-  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
-  bench.runner.reset();
-  ++bench.settings.workload.seed;
-  bench.start();  // which does not preload
-  const RunResult result = bench.run(100);
+  Fixture fixture;
+  REQUIRE(run_task(fixture.loop, fixture.start().preload()).ok());
+  fixture.runner.reset();
+  ++fixture.settings.workload.seed;
+  fixture.start();  // which does not preload
+  const RunResult result = fixture.run(100);
   CHECK(result.checks.foreign > 0);
   CHECK(result.checks.foreign == result.checks.checked);
 }
 
 TEST_CASE("a truncated answer and a dropped connection are errors, and the run goes on") {
   for (const Fault fault : {Fault::truncate, Fault::drop}) {
-    Bench bench;
-    const RunResult result = bench.run_with(fault);
+    Fixture fixture;
+    const RunResult result = fixture.run_with(fault);
     CHECK(result.errors.closed > 0);
     CHECK(errors_of(result) == result.errors.closed);
     CHECK(result.operations() > errors_of(result));
@@ -221,60 +221,61 @@ TEST_CASE("a truncated answer and a dropped connection are errors, and the run g
 }
 
 TEST_CASE("an answer that is no HTTP is a protocol error") {
-  Bench bench;
-  const RunResult result = bench.run_with(Fault::garbage);
+  Fixture fixture;
+  const RunResult result = fixture.run_with(Fault::garbage);
   CHECK(result.errors.protocol > 0);
 }
 
 TEST_CASE("a refusal is an error by its status, and a write of unknown outcome accuses nobody") {
-  Bench bench;
-  const RunResult result = bench.run_with(Fault::fail, "PUT");
+  Fixture fixture;
+  const RunResult result = fixture.run_with(Fault::fail, "PUT");
   REQUIRE(result.errors.by_status.size() == 1);
   CHECK(result.errors.by_status[0].first == 503);
   CHECK_FALSE(result.checks.failed());
 }
 
 TEST_CASE("a server that does not answer is a time-out") {
-  Bench bench;
-  bench.settings.load.timeout_ms = 100;
-  const RunResult result = bench.run_with(Fault::silent, "GET", 3);
+  Fixture fixture;
+  fixture.settings.load.timeout_ms = 100;
+  const RunResult result = fixture.run_with(Fault::silent, "GET", 3);
   CHECK(result.errors.timed_out > 0);
   CHECK(result.of(Outcome::error).response.min() >= 90'000'000);
 }
 
 // The timeout used to begin anew with every byte.
 TEST_CASE("a server that answers byte by byte is a time-out") {
-  Bench bench;
-  bench.settings.load.timeout_ms = 100;
-  const RunResult result = bench.run_with(Fault::drip, "GET", 3);
+  Fixture fixture;
+  fixture.settings.load.timeout_ms = 100;
+  const RunResult result = fixture.run_with(Fault::drip, "GET", 3);
   CHECK(result.errors.timed_out > 0);
   CHECK(result.of(Outcome::error).response.min() >= 90'000'000);
   CHECK(result.of(Outcome::error).response.max() < 1'000'000'000);
 }
 
 TEST_CASE("a server that is not there is an error of connecting") {
-  Bench bench;
+  Fixture fixture;
   net::Address nobody;
   {
-    Result<net::Listener> listener = net::Listener::open(bench.loop, test::loopback(bench.loop));
+    Result<net::Listener> listener =
+        net::Listener::open(fixture.loop, test::loopback(fixture.loop));
     nobody = listener->address();
   }
-  bench.loop_is_empty();
-  bench.settings.server = nobody;
-  bench.start();
-  const RunResult result = bench.run();
+  fixture.loop_is_empty();
+  fixture.settings.server = nobody;
+  fixture.start();
+  const RunResult result = fixture.run();
   CHECK(result.errors.connect > 0);
   CHECK(result.operations() == 0);
 }
 
 TEST_CASE("an open loop sends at its rate, and counts from when requests were due") {
-  Bench bench;
-  bench.settings.load.model = Model::open;
-  bench.settings.load.rate = {1'000, 1'000};
-  bench.settings.load.arrivals = Arrivals::constant;
-  bench.settings.load.duration_ms = 500;
-  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
-  const RunResult result = bench.run();
+  Fixture fixture;
+  fixture.settings.load.model = Model::open;
+  fixture.settings.load.rate = {1'000, 1'000};
+  fixture.settings.load.arrivals = Arrivals::constant;
+  fixture.settings.load.duration_ms = 500;
+  REQUIRE(run_task(fixture.loop, fixture.start().preload()).ok());
+  const RunResult result = fixture.run();
   CHECK(result.operations() + result.never_sent >= 499);
   CHECK(result.operations() + result.never_sent <= 500);
   CHECK(result.send_lag.count() == result.operations());
@@ -284,14 +285,14 @@ TEST_CASE("an open loop sends at its rate, and counts from when requests were du
 // Coordinated omission: a closed loop, and the service time, see one slow answer
 // for each connection; those who would have come meanwhile are not asked.
 TEST_CASE("an open loop shows a stall that the service time hides") {
-  Bench bench;
-  bench.settings.load.model = Model::open;
-  bench.settings.load.rate = {800, 800};
-  bench.settings.load.connections = 2;
-  bench.settings.load.duration_ms = 2'000;
-  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
-  bench.server.misbehave(Fault::stall);
-  const RunResult result = bench.run(100);
+  Fixture fixture;
+  fixture.settings.load.model = Model::open;
+  fixture.settings.load.rate = {800, 800};
+  fixture.settings.load.connections = 2;
+  fixture.settings.load.duration_ms = 2'000;
+  REQUIRE(run_task(fixture.loop, fixture.start().preload()).ok());
+  fixture.server.misbehave(Fault::stall);
+  const RunResult result = fixture.run(100);
   const Timings reads = result.reads();
   CHECK(reads.response.percentile(99) > 100'000'000);
   CHECK(reads.service.percentile(99) < 100'000'000);
@@ -299,22 +300,22 @@ TEST_CASE("an open loop shows a stall that the service time hides") {
 }
 
 TEST_CASE("what an overloaded server never got to is counted") {
-  Bench bench;
-  bench.settings.load.model = Model::open;
-  bench.settings.load.rate = {2'000, 2'000};
-  bench.settings.load.connections = 1;
-  bench.settings.load.timeout_ms = 100;
-  const RunResult result = bench.run_with(Fault::silent, "GET", 2);
+  Fixture fixture;
+  fixture.settings.load.model = Model::open;
+  fixture.settings.load.rate = {2'000, 2'000};
+  fixture.settings.load.connections = 1;
+  fixture.settings.load.timeout_ms = 100;
+  const RunResult result = fixture.run_with(Fault::silent, "GET", 2);
   CHECK(result.never_sent > 100);
 }
 
 TEST_CASE("a ramp ends faster than it began") {
-  Bench bench;
-  bench.settings.load.model = Model::open;
-  bench.settings.load.rate = {100, 2'000};
-  bench.settings.load.duration_ms = 3'000;
-  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
-  const RunResult result = bench.run();
+  Fixture fixture;
+  fixture.settings.load.model = Model::open;
+  fixture.settings.load.rate = {100, 2'000};
+  fixture.settings.load.duration_ms = 3'000;
+  REQUIRE(run_task(fixture.loop, fixture.start().preload()).ok());
+  const RunResult result = fixture.run();
   REQUIRE(result.seconds.size() == 3);
   const auto operations = [](const SecondSample& s) { return s.reads + s.writes; };
   CHECK(operations(result.seconds[0]) < operations(result.seconds[1]));
@@ -329,15 +330,15 @@ Task<void> interrupt_after(net::Loop& loop, Runner& runner, std::uint64_t ms) {
 
 TEST_CASE("an interrupted run tells what it saw until then") {
   for (const Model model : {Model::closed, Model::open}) {
-    Bench bench;
-    bench.settings.load.model = model;
-    bench.settings.load.rate = {1'000, 1'000};
-    bench.settings.load.duration_ms = 60'000;
-    REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
+    Fixture fixture;
+    fixture.settings.load.model = model;
+    fixture.settings.load.rate = {1'000, 1'000};
+    fixture.settings.load.duration_ms = 60'000;
+    REQUIRE(run_task(fixture.loop, fixture.start().preload()).ok());
     Gate gate;
-    gate.spawn(interrupt_after(bench.loop, *bench.runner, 150));
-    const RunResult result = bench.run();
-    run_until(bench.loop, [&] { return gate.running() == 0; });
+    gate.spawn(interrupt_after(fixture.loop, *fixture.runner, 150));
+    const RunResult result = fixture.run();
+    run_until(fixture.loop, [&] { return gate.running() == 0; });
     CHECK(result.interrupted);
     CHECK(result.operations() > 10);
     CHECK(result.measured_s < 30);
@@ -346,27 +347,27 @@ TEST_CASE("an interrupted run tells what it saw until then") {
 }
 
 TEST_CASE("the second interrupt does not wait for answers") {
-  Bench bench;
-  bench.settings.load.timeout_ms = 60'000;
-  REQUIRE(run_task(bench.loop, bench.start().preload()).ok());
-  bench.server.misbehave(Fault::silent);
+  Fixture fixture;
+  fixture.settings.load.timeout_ms = 60'000;
+  REQUIRE(run_task(fixture.loop, fixture.start().preload()).ok());
+  fixture.server.misbehave(Fault::silent);
   Gate gate;
-  gate.spawn(interrupt_after(bench.loop, *bench.runner, 50));
-  gate.spawn(interrupt_after(bench.loop, *bench.runner, 100));
-  const RunResult result = bench.run(100);
-  run_until(bench.loop, [&] { return gate.running() == 0; });
+  gate.spawn(interrupt_after(fixture.loop, *fixture.runner, 50));
+  gate.spawn(interrupt_after(fixture.loop, *fixture.runner, 100));
+  const RunResult result = fixture.run(100);
+  run_until(fixture.loop, [&] { return gate.running() == 0; });
   CHECK(result.interrupted);
 }
 
 TEST_CASE("the same seed chooses the same operations") {
   std::vector<std::string> sent[2];
   for (std::vector<std::string>& operations : sent) {
-    Bench bench;
-    bench.settings.load.connections = 1;  // so that they come in as they were chosen
-    bench.settings.workload.new_keys_percent = 50;
-    bench.start();
-    bench.run();
-    operations = bench.server.operations();
+    Fixture fixture;
+    fixture.settings.load.connections = 1;  // so that they come in as they were chosen
+    fixture.settings.workload.new_keys_percent = 50;
+    fixture.start();
+    fixture.run();
+    operations = fixture.server.operations();
   }
   // How far a run gets in its time is another matter.
   const std::size_t common = std::min(sent[0].size(), sent[1].size());

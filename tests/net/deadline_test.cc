@@ -11,7 +11,7 @@ namespace {
 
 using test::run_task;
 
-struct Bench {
+struct Fixture {
   Loop loop;
   Deadline deadline{loop};
   std::uint64_t set_at_ms = 0;
@@ -24,7 +24,7 @@ struct Bench {
     deadline.set(
         timeout,
         [](void* argument) {
-          auto* self = static_cast<Bench*>(argument);
+          auto* self = static_cast<Fixture*>(argument);
           ++self->met;
           CHECK(monotonic_ms() - self->set_at_ms >= self->timeout_ms);
         },
@@ -35,7 +35,7 @@ struct Bench {
     Timer timer(loop);
     co_await timer.wait(time_ms);
   }
-  ~Bench() {
+  ~Fixture() {
     deadline.close();
     loop.run();
     CHECK(loop.live_handles() == 0);
@@ -45,47 +45,47 @@ struct Bench {
 constexpr std::uint64_t forever_ms = 1'000'000;
 
 TEST_CASE("a deadline is met once, and not again before it is set again") {
-  Bench bench;
-  bench.set(5);
-  bench.pass(30);
-  CHECK(bench.met == 1);
-  bench.set(5);
-  bench.pass(30);
-  CHECK(bench.met == 2);
+  Fixture fixture;
+  fixture.set(5);
+  fixture.pass(30);
+  CHECK(fixture.met == 1);
+  fixture.set(5);
+  fixture.pass(30);
+  CHECK(fixture.met == 2);
 }
 
 TEST_CASE("a deadline that is moved on is met at its last time only") {
-  Bench bench;
+  Fixture fixture;
   for (int i = 0; i < 5; ++i) {
-    bench.set(500);  // far beyond the next move, on a busy machine too
-    bench.pass(2);
+    fixture.set(500);  // far beyond the next move, on a busy machine too
+    fixture.pass(2);
   }
-  CHECK(bench.met == 0);
-  while (bench.met == 0) bench.pass(1);  // how long that took is checked when it is met
-  bench.pass(20);
-  CHECK(bench.met == 1);
+  CHECK(fixture.met == 0);
+  while (fixture.met == 0) fixture.pass(1);  // how long that took is checked when it is met
+  fixture.pass(20);
+  CHECK(fixture.met == 1);
 }
 
 TEST_CASE("a deadline that is moved nearer is met there") {
-  Bench bench;
-  bench.set(forever_ms);
-  bench.set(5);
-  bench.pass(30);
-  CHECK(bench.met == 1);
+  Fixture fixture;
+  fixture.set(forever_ms);
+  fixture.set(5);
+  fixture.pass(30);
+  CHECK(fixture.met == 1);
 }
 
 TEST_CASE("a deadline that is cleared or closed is not met, though its timer goes off") {
-  Bench bench;
-  bench.set(5);
-  bench.deadline.clear();
-  bench.pass(30);
-  CHECK(bench.met == 0);
-  bench.set(5);
-  bench.deadline.close();
-  bench.pass(30);
-  bench.set(5);  // of no effect now
-  bench.pass(30);
-  CHECK(bench.met == 0);
+  Fixture fixture;
+  fixture.set(5);
+  fixture.deadline.clear();
+  fixture.pass(30);
+  CHECK(fixture.met == 0);
+  fixture.set(5);
+  fixture.deadline.close();
+  fixture.pass(30);
+  fixture.set(5);  // of no effect now
+  fixture.pass(30);
+  CHECK(fixture.met == 0);
 }
 
 }  // namespace

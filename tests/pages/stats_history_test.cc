@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "pages/cache_stats_page.h"
-#include "tests/db/bench.h"
+#include "tests/db/database_fixture.h"
 
 namespace imgcached::pages {
 namespace {
@@ -23,12 +23,13 @@ db::CacheStatsRow row_at(std::int64_t time_ms, std::uint64_t clears) {
 }
 
 struct Tables {
-  db::test::Bench bench;
-  db::CacheStatsTable stats{bench.pool};
-  db::CachePropertiesTable properties{bench.pool};
+  db::test::DatabaseFixture fixture;
+  db::CacheStatsTable stats{fixture.pool};
+  db::CachePropertiesTable properties{fixture.pool};
 
   StatsHistory history(const StatsWindow& window) {
-    Result<StatsHistory> history = bench.run(read_stats_history(stats, properties, window, now_ms));
+    Result<StatsHistory> history =
+        fixture.run(read_stats_history(stats, properties, window, now_ms));
     REQUIRE(history.ok());
     return std::move(*history);
   }
@@ -51,7 +52,7 @@ TEST_CASE("however long the window, its points are few and nothing counted is lo
   for (std::int64_t time_ms = now_ms - 86'500'000; time_ms <= now_ms; time_ms += 5000) {
     batch.push_back(row_at(time_ms, 0));
     if (batch.size() == db::CacheStatsTable::batch_max || time_ms + 5000 > now_ms) {
-      REQUIRE(it.bench.run(it.stats.append(std::exchange(batch, {}))).ok());
+      REQUIRE(it.fixture.run(it.stats.append(std::exchange(batch, {}))).ok());
     }
   }
   for (const StatsWindow& window : stats_windows) {
@@ -77,10 +78,10 @@ TEST_CASE("however long the window, its points are few and nothing counted is lo
 TEST_CASE("changes of the configuration and clears are marks, in the order of time") {
   Tables it;
   const std::int64_t minute = 60'000;
-  REQUIRE(it.bench.run(it.properties.append(1, "lru", now_ms - 20 * minute)).ok());
-  REQUIRE(it.bench.run(it.properties.append(2, "lru", now_ms - 9 * minute)).ok());
-  REQUIRE(it.bench.run(it.properties.append(3, "random", now_ms - 7 * minute)).ok());
-  REQUIRE(it.bench
+  REQUIRE(it.fixture.run(it.properties.append(1, "lru", now_ms - 20 * minute)).ok());
+  REQUIRE(it.fixture.run(it.properties.append(2, "lru", now_ms - 9 * minute)).ok());
+  REQUIRE(it.fixture.run(it.properties.append(3, "random", now_ms - 7 * minute)).ok());
+  REQUIRE(it.fixture
               .run(it.stats.append({row_at(now_ms - 8 * minute - 5000, 1),
                                     row_at(now_ms - 8 * minute, 2), row_at(now_ms, 2)}))
               .ok());

@@ -39,9 +39,9 @@ struct Session {
 };
 
 // A loop, and a pool on a fresh and migrated database.
-struct Bench {
-  explicit Bench(PoolLimits limits = PoolLimits());
-  ~Bench();
+struct DatabaseFixture {
+  explicit DatabaseFixture(PoolLimits limits = PoolLimits());
+  ~DatabaseFixture();
 
   // Runs the task to its end.
   template <class T>

@@ -1,4 +1,4 @@
-#include "tests/db/bench.h"
+#include "tests/db/database_fixture.h"
 
 #include <doctest/doctest.h>
 
@@ -38,13 +38,13 @@ QueryResult Session::must(const std::string& sql, const std::vector<Value>& para
   return std::move(*result);
 }
 
-Bench::Bench(PoolLimits limits)
+DatabaseFixture::DatabaseFixture(PoolLimits limits)
     : settings(settings_of(Database::shared().create())), pool(loop, settings, limits) {
   const Result<void> migrated = run(migrate(loop, settings));
   REQUIRE_MESSAGE(migrated.ok(), migrated.error().message);
 }
 
-Bench::~Bench() {
+DatabaseFixture::~DatabaseFixture() {
   run(pool.close());
   loop.run();
   CHECK(loop.live_handles() == 0);
