@@ -2,7 +2,6 @@
 // be empty at the end.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 
@@ -10,12 +9,15 @@
 #include "db/pool.h"
 #include "db/settings.h"
 #include "net/loop.h"
+#include "tests/e2e/answer_time.h"
 #include "tests/e2e/fixture.h"
 #include "tests/net/run_task.h"
 
 namespace imgcached::db::test {
 
+using e2e::answer_ms_max;
 using e2e::Database;
+using e2e::Stopwatch;
 using imgcached::test::keep_result;
 using imgcached::test::run_task;
 
@@ -60,15 +62,6 @@ struct Frozen {
   ~Frozen() { Database::shared().thaw(); }
   Frozen(const Frozen&) = delete;
   Frozen& operator=(const Frozen&) = delete;
-};
-
-struct Stopwatch {
-  std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
-
-  long elapsed_ms() const {
-    const auto elapsed = std::chrono::steady_clock::now() - begin;
-    return std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
-  }
 };
 
 }  // namespace imgcached::db::test

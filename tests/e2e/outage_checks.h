@@ -8,35 +8,16 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "tests/e2e/answer_time.h"
 #include "tests/e2e/deployment.h"
 #include "tests/e2e/fixture.h"
 #include "tests/e2e/http_peer.h"
 
 namespace imgcached::e2e {
-
-// The contract says two seconds, and the server's own limits add up to less. What
-// is more here is for a loaded machine, and for a sanitizer.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr long answer_ms_max = 8'000;
-#else
-constexpr long answer_ms_max = 2'500;
-#endif
-
-class Stopwatch {
- public:
-  long elapsed_ms() const {
-    const auto elapsed = std::chrono::steady_clock::now() - begin_;
-    return std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-};
 
 // The longest of some times, under a name.
 class Longest {
