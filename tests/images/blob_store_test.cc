@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/e2e/fixture.h"
+#include "tests/images/stored_files.h"
 #include "tests/net/run_task.h"
 
 namespace imgcached::images {
@@ -44,15 +45,7 @@ struct Disk {
     REQUIRE(store->prepare().ok());
     return std::move(*store);
   }
-  // Images and unfinished uploads; what lies beside their directories is neither.
-  std::set<std::string> files() const {
-    std::set<std::string> found;
-    fs::recursive_directory_iterator entry(root);
-    for (; entry != fs::recursive_directory_iterator(); ++entry) {
-      if (entry->is_regular_file() && entry.depth() > 0) found.insert(fs::relative(*entry, root));
-    }
-    return found;
-  }
+  std::set<std::string> files() const { return stored_files(root); }
   template <class T>
   T run(Task<T> task) {
     return run_task(loop, std::move(task));

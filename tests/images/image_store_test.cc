@@ -20,6 +20,7 @@
 #include "cache/cache_service.h"
 #include "tests/db/database_fixture.h"
 #include "tests/e2e/fixture.h"
+#include "tests/images/stored_files.h"
 #include "tests/net/busy_threads.h"
 #include "tests/net/run_task.h"
 
@@ -195,14 +196,7 @@ struct Rig {
   }
   bool is_cached(std::string key) { return run(store.get(std::move(key))).value().cached; }
 
-  std::set<std::string> files() const {
-    std::set<std::string> found;
-    fs::recursive_directory_iterator entry(root);
-    for (; entry != fs::recursive_directory_iterator(); ++entry) {
-      if (entry->is_regular_file() && entry.depth() > 0) found.insert(fs::relative(*entry, root));
-    }
-    return found;
-  }
+  std::set<std::string> files() const { return stored_files(root); }
   std::string location(std::string key) {
     const Result<std::optional<db::ImageRow>> row = run(table.find(std::move(key)));
     REQUIRE(row.ok());
