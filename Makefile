@@ -177,7 +177,7 @@ layers:  ## check that includes only go left, and that one file includes each C 
 	@tools/check-layers
 format: packages  ## rewrite the sources in the project's format
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i
-clean:  ## remove what was built; the state in VAR stays
+clean:  ## remove build/; what another BUILD has, and the state in VAR, stays
 	rm -rf build
 
 help:  ## this list
