@@ -17,8 +17,6 @@ constexpr int read_attempts_max = 4;
 constexpr int walk_attempts_max = 10;
 constexpr std::uint64_t walk_page_rows = 1000;
 
-Error no_such_image() { return Error{Errc::not_found, "there is no image under this key"}; }
-
 Error too_many_unsettled() {
   return Error{Errc::unavailable, "too many changes wait for the database; try again"};
 }
@@ -47,6 +45,8 @@ Listing listing_of(std::vector<db::ImageSummary> rows, std::size_t limit) {
 }
 
 }  // namespace
+
+Error no_such_image() { return Error{Errc::not_found, "there is no image under this key"}; }
 
 // A fetch under way, in the frame of the reader that makes it.
 struct ImageStore::Flight {

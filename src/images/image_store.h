@@ -69,6 +69,9 @@ struct Image {
   }
 };
 
+// What get() and remove() say of a key that has none.
+Error no_such_image();
+
 struct Stored {
   bool created = false;  // false: it replaced an image
   std::string_view content_type;

@@ -103,10 +103,8 @@ std::string stats_csv(const std::vector<StatsPoint>& points) {
       "miss_rate,clears\r\n";
   for (const StatsPoint& point : points) {
     if (point.gap) continue;
-    std::string time = utc_time(point.time_ms);
-    std::replace(time.begin(), time.end(), ' ', 'T');
-    fmt::format_to(std::back_inserter(csv), "{}Z,{},{},{},", time, point.items, point.bytes,
-                   text_or_nothing(point.capacity_bytes));
+    fmt::format_to(std::back_inserter(csv), "{},{},{},{},", machine_time(point.time_ms),
+                   point.items, point.bytes, text_or_nothing(point.capacity_bytes));
     if (point.interval) {
       const StatsPoint::Interval& interval = *point.interval;
       fmt::format_to(std::back_inserter(csv), "{},{},{},{},{},{},{}\r\n", interval.requests,

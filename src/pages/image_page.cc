@@ -139,7 +139,7 @@ Task<http::Response> ImagePage::ask_to_remove(http::Request& request) {
   if (!valid) co_return refuse(key, valid.error());
   Result<std::optional<db::ImageRow>> row = co_await store_.describe(key);
   if (!row) co_return refuse(key, row.error());
-  if (!*row) co_return refuse(key, {Errc::not_found, "there is no image under this key"});
+  if (!*row) co_return refuse(key, images::no_such_image());
   View view;
   view.flag("at_image", true)
       .text("key", key)
