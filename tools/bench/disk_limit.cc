@@ -1,4 +1,5 @@
-// What this machine can do at most for durable uploads, without any server:
+// What this machine's disk and database do for durable uploads when each file is synced by
+// itself, without any server:
 //
 //   bench-disk-limit DIRECTORY SOCKET DATABASE BYTES SECONDS
 //
@@ -7,7 +8,8 @@
 // to the database inserts a row for each file that is done, all that are done at
 // a time in one statement, so one commit for a batch. A file counts when its row
 // is committed. Tries 1, 2, 4 ... 64 threads, each for SECONDS, and prints a line
-// for each: threads, and files a second.
+// for each: threads, and files a second. No bound on what can be done: files that share
+// one sync of the file system (images/blob_committer.h) go faster.
 #include <fmt/core.h>
 
 #include <algorithm>
