@@ -142,21 +142,21 @@ class Relay::Pair {
 Relay::Relay(const std::string& server_socket)
     : server_socket_(server_socket), socket_(directory_.path() + "/socket") {
   const sockaddr_un address = unix_address(socket_);
-  listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  REQUIRE(::bind(listener_, generic(address), sizeof address) == 0);
-  REQUIRE(::listen(listener_, 128) == 0);
-  wake_ = ::eventfd(0, EFD_CLOEXEC);
-  thread_ = std::thread(&Relay::run, this);
+  start(generic(address), sizeof address);
 }
 
 Relay::Relay(std::uint16_t server_port) : server_port_(server_port) {
   sockaddr_in address = loopback_address(0);
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  REQUIRE(::bind(listener_, generic(address), sizeof address) == 0);
-  REQUIRE(::listen(listener_, 128) == 0);
   socklen_t size = sizeof address;
+  start(generic(address), size);
   REQUIRE(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
   port_ = ntohs(address.sin_port);
+}
+
+void Relay::start(const sockaddr* address, socklen_t size) {
+  listener_ = ::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(::bind(listener_, address, size) == 0);
+  REQUIRE(::listen(listener_, 128) == 0);
   wake_ = ::eventfd(0, EFD_CLOEXEC);
   thread_ = std::thread(&Relay::run, this);
 }

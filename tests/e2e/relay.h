@@ -11,6 +11,8 @@
 // heal(); connections that it has broken are closed, not mended.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -73,6 +75,8 @@ class Relay {
  private:
   class Pair;
 
+  // Listens there, and begins.
+  void start(const sockaddr* address, socklen_t size);
   void run();
   void accept_one();
   int connect_to_server() const;
