@@ -5,7 +5,9 @@
 
 #include <array>
 #include <cstring>
+#include <mutex>
 #include <new>
+#include <unordered_map>
 
 #include "base/random.h"
 #include "base/table_hash.h"
@@ -86,6 +88,60 @@ Digest Blob::digest() const {
   return digest;
 }
 
+// Holds no references. A count that has fallen to 0 never rises again, also while the
+// last owner is on his way here to strike his bytes off: whoever finds them meanwhile
+// puts others in their place.
+class Blob::Registry {
+ public:
+  static Registry& of_process() {
+    static Registry registry;
+    return registry;
+  }
+
+  // What stands under the digest and is alive; if nothing does, `storage` from now on.
+  Blob find_or_add(const Digest& digest, Storage* storage) {
+    const std::lock_guard lock(mutex_);
+    const auto [entry, is_new] = blobs_.try_emplace(digest, storage);
+    if (!is_new && revive(entry->second)) return Blob(entry->second);
+    entry->second = storage;
+    storage->is_interned.store(true, std::memory_order_release);
+    return {};
+  }
+
+  void remove(const Digest& digest, const Storage* storage) {
+    const std::lock_guard lock(mutex_);
+    const auto entry = blobs_.find(digest);
+    if (entry != blobs_.end() && entry->second == storage) blobs_.erase(entry);
+  }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const Digest& digest) const { return digest.low; }
+  };
+
+  static bool revive(Storage* storage) {
+    std::uint32_t count = storage->references.load(std::memory_order_relaxed);
+    while (count > 0) {
+      if (storage->references.compare_exchange_weak(count, count + 1, std::memory_order_acquire,
+                                                    std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::mutex mutex_;
+  std::unordered_map<Digest, Storage*, Hash> blobs_;
+};
+
+Blob Blob::intern(Blob blob) {
+  if (blob.empty() || blob.storage_->is_interned.load(std::memory_order_acquire)) return blob;
+  Blob alive = Registry::of_process().find_or_add(blob.digest(), blob.storage_);
+  // A digest does not prove it: two images can be made to have the same one.
+  const bool is_same = alive.storage_ && alive.view() == blob.view();
+  return is_same ? alive : blob;
+}
+
 Blob::Storage* Blob::allocate(std::size_t size) {
   const std::size_t bytes = sizeof(Storage) + size;
   void* memory = size < mapped_bytes_min ? nullptr : map_pages(bytes);
@@ -98,6 +154,10 @@ Blob::Storage* Blob::allocate(std::size_t size) {
 }
 
 void Blob::free(Storage* storage) {
+  if (storage->is_interned.load(std::memory_order_relaxed)) {
+    const Digest digest{storage->digest_high, storage->digest_low};
+    Registry::of_process().remove(digest, storage);
+  }
   const bool is_mapped = storage->is_mapped;
   const std::size_t bytes = sizeof(Storage) + storage->size;
   storage->~Storage();

@@ -44,6 +44,13 @@ Listing listing_of(std::vector<db::ImageSummary> rows, std::size_t limit) {
   return listing;
 }
 
+// A large image once in memory, however many readers have it and wherever they got it from:
+// each hit over HTTP and each miss brings the bytes anew. A smaller one goes out at once.
+Blob shared(Blob blob) {
+  constexpr std::size_t shared_bytes_min = 64 << 10;
+  return blob.size() < shared_bytes_min ? blob : Blob::intern(std::move(blob));
+}
+
 }  // namespace
 
 Error no_such_image() { return Error{Errc::not_found, "there is no image under this key"}; }
@@ -79,7 +86,7 @@ Task<Result<Image>> ImageStore::get(std::string key) {
       log::debug("cache_get_failed reason=\"{}\"", lookup.error().message);
     } else if (lookup->hit) {
       ++stats_.hits;
-      co_return Image{std::move(lookup->blob), true};
+      co_return Image{shared(std::move(lookup->blob)), true};
     } else {
       lease = lookup->lease;
     }
@@ -138,7 +145,7 @@ Task<Result<Blob>> ImageStore::read_stored(std::string key) {
       log::error("image_file_damaged key=\"{}\" location={}", key, found.location);
       co_return Error{Errc::data_lost, "the file of this image is damaged; upload it again"};
     }
-    if (blob) co_return blob;
+    if (blob) co_return shared(std::move(*blob));
     if (blob.error().code != Errc::not_found) {
       log::error("image_file_unreadable key=\"{}\" location={} reason=\"{}\"", key, found.location,
                  to_string(blob.error().code));

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -111,6 +112,44 @@ TEST_CASE("threads share a blob and its digest") {
   }
   for (std::thread& thread : threads) thread.join();
   for (const Digest& digest : digests) CHECK(digest == expected);
+}
+
+TEST_CASE("of interned blobs with the same bytes one is kept, as long as somebody has it") {
+  const std::string bytes(1'000, 'i');
+  Blob first = Blob::intern(Blob::copy_of(bytes));
+  Blob second = Blob::intern(Blob::copy_of(bytes));
+  CHECK(second.data() == first.data());
+  CHECK(Blob::intern(first).data() == first.data());
+  const Blob other = Blob::intern(Blob::copy_of(bytes + "!"));
+  CHECK(other.view() == bytes + "!");
+
+  first = Blob();
+  CHECK(second.view() == bytes);
+  CHECK(Blob::intern(Blob::copy_of(bytes)).data() == second.data());
+  // When the last has gone, so is what was known of it.
+  second = Blob();
+  const Blob stranger = Blob::copy_of(bytes);
+  CHECK(Blob::intern(stranger).data() == stranger.data());
+  CHECK(Blob::intern(Blob()).empty());
+}
+
+TEST_CASE("threads intern the same bytes while others let go of them") {
+  constexpr int rounds = 20'000;
+  const std::string bytes[2] = {std::string(200, 'a'), std::string(200, 'b')};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < rounds; ++i) {
+        const std::string& wanted = bytes[i / 7 % 2];
+        const Blob one = Blob::intern(Blob::copy_of(wanted));
+        const Blob two = Blob::intern(Blob::copy_of(wanted));
+        if (one.view() != wanted || two.data() != one.data()) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }
 
 }  // namespace

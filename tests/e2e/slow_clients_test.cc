@@ -122,6 +122,30 @@ TEST_CASE("bug: each slow reader of an image in base64 held a copy of his own") 
   }
 }
 
+DEPLOYED_TEST_CASE("bug: each slow reader of an image that came anew held a copy of his own") {
+  constexpr std::size_t readers = 120;
+  constexpr std::int64_t copies_bytes = readers * large_bytes;
+  Deployment it(Where::kind, {.image_bytes_max = large_bytes});
+  it.upload("large", png(large_bytes, 1));
+  // Off: each read is of the file. On: with the cache elsewhere each is of its copy.
+  for (const char* capacity_mb : {"0", "100"}) {
+    CAPTURE(capacity_mb);
+    it.configure(capacity_mb);
+    it.read("large");
+    const pid_t server = it.backend_server().pid();
+    const std::int64_t before = resident_bytes(server);
+    Crowd crowd;
+    for (std::size_t i = 0; i < readers; ++i) {
+      crowd.push_back(std::make_unique<Peer>(it.backend_server().backend_port()));
+      crowd.back()->send("GET /images/large HTTP/1.1\r\nHost: x\r\n\r\n");
+      CHECK(crowd.back()->receive_exactly(12) == "HTTP/1.1 200");
+    }
+    // What a sanitizer keeps of freed memory is a quarter of a gigabyte.
+    CHECK(resident_bytes(server) - before < copies_bytes / 2);
+    CHECK(it.read("large").size() == large_bytes);
+  }
+}
+
 TEST_CASE("bug: uploads that had gone to their files kept other uploads out") {
   constexpr std::uint64_t held_max = 192 << 10;  // a writer's buffer and a read
   constexpr std::size_t sent_bytes = 1 << 20;
