@@ -14,6 +14,8 @@ http::Server::Options server_options(const Config& config, std::string name,
   // An image in base64, as JSON, is the largest body there is.
   options.limits.body_bytes_in_flight_max =
       std::max(options.limits.body_bytes_in_flight_max, 2 * config.max_upload_bytes);
+  options.limits.answer_bytes_in_flight_max =
+      std::max(options.limits.answer_bytes_in_flight_max, 2 * config.max_upload_bytes);
   options.access_log = config.access_log;
   options.token = config.token;
   options.name = std::move(name);

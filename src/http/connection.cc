@@ -22,6 +22,21 @@ std::string allow_list(const std::vector<Method>& methods) {
   return list;
 }
 
+// A write that counts for the reader if he has to be waited for.
+struct CountedWrite {
+  net::Stream::Write write;
+  AnswerBudget::Share& share;
+  const Body& body;
+
+  bool await_ready() { return write.await_ready(); }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    write.await_suspend(waiter);
+    const Body::Memory memory = body.memory();
+    share.wait(memory.shared, memory.shared_bytes, memory.own_bytes, monotonic_ms());
+  }
+  Result<void> await_resume() const { return write.await_resume(); }
+};
+
 }  // namespace
 
 Connection::Connection(Server& server, net::Stream stream)
@@ -30,7 +45,11 @@ Connection::Connection(Server& server, net::Stream stream)
       stream_(std::move(stream)),
       buffer_(server.loop_.buffers()),
       parser_(Parser::Kind::request, limits_.parser),
-      local_(stream_.local()) {}
+      answer_(
+          server.answers_, [](void* connection) { static_cast<Connection*>(connection)->abort(); },
+          this),
+      local_(stream_.local()),
+      peer_(server.options_.access_log ? stream_.peer().text() : std::string()) {}
 
 Task<void> Connection::run() {
   bool open = true;
@@ -173,6 +192,7 @@ Task<bool> Connection::answer() {
                   {limits_.body_timeout_ms, limits_.body_bytes_per_second_min}, server_.bodies_);
   request.body = &body;
   request.stream = &stream_;
+  request.answer = &answer_;
 
   Response response;
   if (refused) {
@@ -241,19 +261,26 @@ Task<bool> Connection::write(Response response, const MessageHead* head, bool ke
       server_.stats_.bytes_written += sent;
       const std::size_t of_head = std::min(sent, pieces[0].size());
       pieces[0].remove_prefix(of_head);
+      answer_.took(sent - of_head);
       offset += sent - of_head;
       if (offset == end) break;
     }
     const std::size_t bytes_max = std::min(limits_.written_piece_bytes, end - offset);
     if (bytes_max > 0) pieces[1] = response.body.piece(offset, bytes_max, buffer);
     stream_.set_deadline(limits_.write_timeout_ms);
-    Result<void> written = co_await stream_.write(pieces);
-    if (!written) co_return false;
+    CountedWrite writing{stream_.write(pieces), answer_, response.body};
+    Result<void> written = co_await writing;
+    if (!written) {
+      answer_.release();
+      co_return false;
+    }
+    answer_.took(pieces[1].size());
     server_.stats_.bytes_written += pieces[0].size() + pieces[1].size();
     offset += pieces[1].size();
     if (offset == end) break;
     pieces[0] = {};
   }
+  answer_.release();
   stream_.set_deadline(0);
   co_return true;
 }

@@ -71,9 +71,11 @@ class Connection {
   net::Stream stream_;
   net::ReadBuffer buffer_;
   Parser parser_;
-  const net::Address local_;   // our end
-  std::string own_authority_;  // the last one asked for that can be ours
-  std::size_t pipelined_ = 0;  // requests in a row that had come before their turn
+  AnswerBudget::Share answer_;  // of the answer that is being made or sent
+  const net::Address local_;    // our end
+  const std::string peer_;      // for the access log; a connection that was reset has none
+  std::string own_authority_;   // the last one asked for that can be ours
+  std::size_t pipelined_ = 0;   // requests in a row that had come before their turn
   bool idle_ = true;
   bool finishing_ = false;
   Refusal refusal_;  // of what could not be parsed

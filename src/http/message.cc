@@ -45,6 +45,14 @@ std::size_t Body::size() const {
          encoded->after.size();
 }
 
+Body::Memory Body::memory() const {
+  if (const auto* text = std::get_if<std::string>(&content_)) return {nullptr, 0, text->capacity()};
+  const auto* encoded = std::get_if<Base64Body>(&content_);
+  const Blob& blob = encoded ? encoded->bytes : std::get<Blob>(content_);
+  const std::size_t texts = encoded ? encoded->before.capacity() + encoded->after.capacity() : 0;
+  return {blob.data(), blob.size(), texts};
+}
+
 std::string_view Body::piece(std::size_t offset, std::size_t bytes_max, std::string& buffer) const {
   const auto* encoded = std::get_if<Base64Body>(&content_);
   if (!encoded) return view().substr(offset, bytes_max);

@@ -71,6 +71,14 @@ class Body {
     const auto* blob = std::get_if<Blob>(&content_);
     return blob && blob->is_mapped();
   }
+  // What it keeps in memory: its own bytes, and those that it has in common with all
+  // bodies made from the same Blob.
+  struct Memory {
+    const void* shared = nullptr;
+    std::size_t shared_bytes = 0;
+    std::size_t own_bytes = 0;
+  };
+  Memory memory() const;
   // REQUIRES: not in base64.
   std::string_view view() const {
     if (const auto* text = std::get_if<std::string>(&content_)) return *text;

@@ -36,6 +36,8 @@ void Metrics::server(const Server& server) {
   now("imgcached_http_tasks", "Connections served or refused, and the acceptor.", server.tasks());
   now("imgcached_http_body_bytes_in_flight", "Of requests that are being handled.",
       server.body_bytes_in_flight());
+  now("imgcached_http_answer_bytes_in_flight", "Of answers whose readers are waited for.",
+      server.answer_bytes_in_flight());
   now("imgcached_loop_handles", "Sockets, timers and the like of the event loop.",
       server.loop().live_handles());
   now("imgcached_loop_jobs", "Jobs on the thread pool.", server.loop().live_jobs());
@@ -46,6 +48,9 @@ void Metrics::server(const Server& server) {
   describe("imgcached_http_accepts_failed_total", "Attempts to accept, for want of descriptors.",
            "counter");
   sample("imgcached_http_accepts_failed_total", labels, stats.accepts_failed);
+  describe("imgcached_http_readers_cut_total", "Slow readers of answers that held too much.",
+           "counter");
+  sample("imgcached_http_readers_cut_total", labels, server.readers_cut());
   describe("imgcached_http_bytes_written_total", "Bytes of responses.", "counter");
   sample("imgcached_http_bytes_written_total", labels, stats.bytes_written);
   describe("imgcached_http_responses_total", "Responses by class of status.", "counter");

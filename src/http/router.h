@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/task.h"
+#include "http/answer_budget.h"
 #include "http/body_reader.h"
 #include "http/message.h"
 #include "net/stream.h"
@@ -33,6 +34,8 @@ struct Request {
   std::string_view authority;
   BodyReader* body = nullptr;
   const net::Stream* stream = nullptr;  // to whoever asked
+  // For the bytes of an answer that may become large, while it is made.
+  AnswerBudget::Share* answer = nullptr;
 
   // Nobody can read the response any more: the client's connection was reset, or
   // cut off at the end of a drain. A handler that works step after step asks

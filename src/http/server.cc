@@ -15,7 +15,8 @@ Server::Server(net::Loop& loop, const Router& router, ErrorRenderer render_error
       router_(router),
       render_error_(std::move(render_error)),
       options_(std::move(options)),
-      bodies_(options_.limits.body_bytes_in_flight_max) {}
+      bodies_(options_.limits.body_bytes_in_flight_max),
+      answers_(options_.limits.answer_bytes_in_flight_max, options_.name) {}
 
 Server::~Server() { assert(connections_.empty()); }
 

@@ -20,6 +20,7 @@
 #include "base/gate.h"
 #include "base/result.h"
 #include "http/access_token.h"
+#include "http/answer_budget.h"
 #include "http/byte_budget.h"
 #include "http/message.h"
 #include "http/parser.h"
@@ -47,6 +48,9 @@ struct ServerLimits {
   // Of all bodies that are being read or handled, together; beyond: 503. No less
   // than the largest body that a route takes, or that one could never come.
   std::uint64_t body_bytes_in_flight_max = 512 << 20;
+  // Of all answers that their readers are slow to take, together, an image that several
+  // read counted once; beyond: the slowest are cut off, see AnswerBudget.
+  std::uint64_t answer_bytes_in_flight_max = 512 << 20;
   // Requests of one connection in a row that the client sent without waiting for
   // an answer. The answer to the last of them ends the connection.
   std::size_t pipelined_requests_max = 1'000;
@@ -105,6 +109,8 @@ class Server {
   std::size_t open_connections() const { return connections_.size(); }
   std::size_t tasks() const { return gate_.running(); }
   std::uint64_t body_bytes_in_flight() const { return bodies_.in_flight(); }
+  std::uint64_t answer_bytes_in_flight() const { return answers_.in_flight(); }
+  std::uint64_t readers_cut() const { return answers_.readers_cut(); }
   const ServerStats& stats() const { return stats_; }
 
  private:
@@ -122,6 +128,7 @@ class Server {
   ErrorRenderer render_error_;
   Options options_;
   ByteBudget bodies_;
+  AnswerBudget answers_;
   std::optional<net::Listener> listener_;
   std::unordered_set<Connection*> connections_;
   std::size_t refusals_ = 0;  // under way

@@ -20,6 +20,11 @@ constexpr std::size_t keys_per_step = 1000;
 // For the log at most: nobody is left to read it.
 Error broken_off() { return Error{Errc::closed, "the client has gone"}; }
 
+Error too_long() {
+  return Error{Errc::unavailable,
+               "too many long lists are being made; ask for less by `limit`, or in a moment"};
+}
+
 constexpr const char* done = R"({"success":"true"})";
 
 // Begins `{"success":"true"`, for the caller to go on and to end.
@@ -144,6 +149,7 @@ Task<http::Response> Api::list_keys(http::Request& request) {
         co_await store_.list(parameters->prefix, parameters->after, step);
     if (!page) co_return json_failure(page.error());
     for (const db::ImageSummary& image : page->images) writer.string(image.key);
+    if (!request.answer->make(json.capacity(), monotonic_ms())) co_return json_failure(too_long());
     listed += page->images.size();
     more = page->more;
     if (!page->images.empty()) parameters->after = std::move(page->images.back().key);

@@ -41,11 +41,12 @@ std::string holdings_of(Deployment& it) {
     return sample(metrics, name + "{server=\"backend\"}");
   };
   const auto database = sample(metrics, "imgcached_database_connections");
-  return fmt::format("connections={} tasks={} body_bytes={} handles={} jobs={} temporary_files={}",
-                     of("imgcached_http_connections"), of("imgcached_http_tasks"),
-                     of("imgcached_http_body_bytes_in_flight"),
-                     of("imgcached_loop_handles") - 2 * database, of("imgcached_loop_jobs"),
-                     entries(it.backend_server().images_directory() + "/tmp"));
+  return fmt::format(
+      "connections={} tasks={} body_bytes={} answer_bytes={} handles={} jobs={} temporary_files={}",
+      of("imgcached_http_connections"), of("imgcached_http_tasks"),
+      of("imgcached_http_body_bytes_in_flight"), of("imgcached_http_answer_bytes_in_flight"),
+      of("imgcached_loop_handles") - 2 * database, of("imgcached_loop_jobs"),
+      entries(it.backend_server().images_directory() + "/tmp"));
 }
 
 // Those of both services; their connections to the database come and go.

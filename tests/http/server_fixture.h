@@ -21,7 +21,7 @@ namespace imgcached::test {
 class ServerFixture {
  public:
   static constexpr std::size_t body_bytes_max = 1 << 20;  // of the routes that take a body
-  static constexpr std::size_t big_bytes = 8 << 20;       // of /big
+  static constexpr std::size_t big_bytes = 8 << 20;       // of /big and /text
 
   // Change `limits` before start().
   ServerFixture() {
@@ -39,6 +39,7 @@ class ServerFixture {
                  body_bytes_max, http::Route::Body::optional, http::Route::Effect::mutating});
     add(http::Method::get, "/empty", [](http::Request&) { return empty(); });
     add(http::Method::get, "/big", [this](http::Request&) { return big(*this); });
+    add(http::Method::get, "/text", [](http::Request&) { return text(); });
     add(http::Method::get, "/steps",
         [this](http::Request& request) { return steps_until_abandoned(*this, request); });
     add(http::Method::get, "/wait", [this](http::Request&) { return wait(*this); });
@@ -143,6 +144,11 @@ class ServerFixture {
 
   static Task<http::Response> big(ServerFixture& fixture) {
     co_return http::make_response(200, "application/octet-stream", fixture.big_blob);
+  }
+
+  // As large, but each reader's own.
+  static Task<http::Response> text() {
+    co_return http::make_response(200, "text/plain", std::string(big_bytes, 't'));
   }
 
   // Work that ends for one reason only.

@@ -5,7 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "tests/e2e/fixture.h"
@@ -581,6 +584,51 @@ TEST_CASE("what nobody wants to read counts for nothing") {
   CHECK(answer.status == 200);
   CHECK(answer.keep_alive);
   CHECK(peer.ask(get_hello).body == "hello");
+}
+
+constexpr const char* get_text = "GET /text HTTP/1.1\r\nHost: x\r\n\r\n";
+
+TEST_CASE("an answer whose readers are waited for counts once, until they have it or go") {
+  ServerFixture fixture;
+  fixture.start();
+  const auto in_flight = [&] { return fixture.server->answer_bytes_in_flight(); };
+  std::vector<std::unique_ptr<Peer>> slow;
+  for (int i = 0; i < 3; ++i) {
+    slow.push_back(std::make_unique<Peer>(fixture));
+    slow.back()->send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    run_until(fixture.loop, [&] { return in_flight() == ServerFixture::big_bytes; });
+  }
+  Peer other(fixture);
+  CHECK(other.ask(get_hello).body == "hello");
+  CHECK(in_flight() == ServerFixture::big_bytes);
+  CHECK(slow.back()->receive().body == fixture.big_blob.view());
+  CHECK(in_flight() == ServerFixture::big_bytes);
+  slow.clear();
+  run_until(fixture.loop, [&] { return in_flight() == 0; });
+}
+
+TEST_CASE("bug: slow readers held answers without a limit") {
+  constexpr std::size_t bytes_max = 3 * ServerFixture::big_bytes + 1'000;
+  ServerFixture fixture;
+  fixture.limits.answer_bytes_in_flight_max = bytes_max;
+  fixture.start();
+  std::vector<std::unique_ptr<Peer>> slow;
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    slow.push_back(std::make_unique<Peer>(fixture));
+    slow.back()->send(get_text);
+    run_until(fixture.loop, [&] {
+      return fixture.server->answer_bytes_in_flight() ==
+                 std::min<std::size_t>(i + 1, 3) * ServerFixture::big_bytes &&
+             fixture.server->readers_cut() == i + 1 - std::min<std::uint64_t>(i + 1, 3);
+    });
+    // The memory goes with the connection.
+    run_until(fixture.loop, [&] { return fixture.server->open_connections() <= 3; });
+  }
+  Peer other(fixture);
+  CHECK(other.ask(get_text).body.size() == ServerFixture::big_bytes);
+  CHECK(fixture.server->readers_cut() == 8);
+  slow.clear();
+  run_until(fixture.loop, [&] { return fixture.server->answer_bytes_in_flight() == 0; });
 }
 
 TEST_CASE("a client that never waits for an answer gets so many, and then the end") {
