@@ -57,8 +57,12 @@ Task<void> Connection::run() {
     const Arrival arrival = co_await await_head();
     if (arrival == Arrival::gone) break;
     if (arrival == Arrival::refused) {
+      const std::uint64_t began_ms = monotonic_ms();
       Response response = refusal("", refusal_);
+      const std::size_t bytes = response.payload().size;
       const bool written = co_await write(std::move(response), nullptr, false);
+      const MessageHead unknown;
+      log_answer(parser_.is_in_head() ? parser_.head() : unknown, refusal_.status, bytes, began_ms);
       if (written) co_await linger();
       break;
     }
@@ -211,7 +215,8 @@ Task<bool> Connection::answer() {
   const int status = response.status;
   const std::size_t bytes = response.payload().size;
   const bool written = co_await write(std::move(response), &request.head, keep_alive);
-  record(request, status, bytes, began_ms);
+  ++server_.stats_.requests;
+  log_answer(request.head, status, bytes, began_ms);
   if (!written) co_return false;
   if (keep_alive) {
     if (body.at_end()) co_return true;
@@ -223,13 +228,12 @@ Task<bool> Connection::answer() {
   co_return false;
 }
 
-void Connection::record(const Request& request, int status, std::size_t bytes,
-                        std::uint64_t began_ms) {
-  ++server_.stats_.requests;
+void Connection::log_answer(const MessageHead& head, int status, std::size_t bytes,
+                            std::uint64_t began_ms) const {
   if (!server_.options_.access_log) return;
   log::info("request server={} peer={} method={} target={} status={} bytes={} ms={}",
-            server_.options_.name, stream_.peer().text(), to_string(request.head.method),
-            request.head.target, status, bytes, monotonic_ms() - began_ms);
+            server_.options_.name, peer_, to_string(head.method),
+            head.target.empty() ? "-" : head.target, status, bytes, monotonic_ms() - began_ms);
 }
 
 Response Connection::refusal(std::string_view path, const Refusal& why) const {

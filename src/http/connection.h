@@ -58,8 +58,9 @@ class Connection {
   std::optional<Refusal> read_target(Request& request) const;
   std::optional<Refusal> admit(Request& request, Router::Match& match);
   bool lacks_token(const Request& request, const Route* route) const;
-  // Counts and logs what has been answered.
-  void record(const Request& request, int status, std::size_t bytes, std::uint64_t began_ms);
+  // For the access log; `head` has what came of it, if it was refused before it was whole.
+  void log_answer(const MessageHead& head, int status, std::size_t bytes,
+                  std::uint64_t began_ms) const;
   // Sends `response`; false when the client did not take it.
   Task<bool> write(Response response, const MessageHead* head, bool keep_alive);
   Response refusal(std::string_view path, const Refusal& why) const;

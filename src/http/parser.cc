@@ -227,7 +227,6 @@ int Parser::State::end_head() {
     return refuse(505, "we speak HTTP/1.1 and HTTP/1.0");
   }
   if (kind == Kind::request) {
-    head.method = method_of(llhttp.method);
     // Upgrades are not for us: the request is answered as if it asked for none.
     llhttp.upgrade = 0;
   } else {
@@ -236,11 +235,12 @@ int Parser::State::end_head() {
   head.chunked = (llhttp.flags & F_CHUNKED) != 0;
   if ((llhttp.flags & F_CONTENT_LENGTH) != 0) head.content_length = llhttp.content_length;
   head.keep_alive = asks_to_keep_alive(head) && llhttp_message_needs_eof(&llhttp) == 0;
-  head_ended = true;
   if (kind == Kind::request) {
     if (const int refused = check_request()) return refused;
   }
-  return check_coding();
+  if (const int refused = check_coding()) return refused;
+  head_ended = true;
+  return 0;
 }
 
 Parser::Parser(Kind kind, ParserLimits limits) : state_(std::make_unique<State>()) {
@@ -255,6 +255,7 @@ Parser::Parser(Kind kind, ParserLimits limits) : state_(std::make_unique<State>(
   state.settings.on_url = [](llhttp_t* llhttp, const char* at, std::size_t size) -> int {
     State& self = State::of(llhttp);
     self.head.target.append(at, size);
+    self.head.method = method_of(llhttp->method);
     if (self.head.target.size() <= self.limits.target_bytes_max) return 0;
     return self.refuse(414, "the request target exceeds " +
                                 std::to_string(self.limits.target_bytes_max) + " bytes");
@@ -373,6 +374,7 @@ void Parser::trim() {
 }
 
 std::string_view Parser::body() const { return state_->body; }
+bool Parser::is_in_head() const { return !state_->head_ended; }
 int Parser::error_status() const { return state_->error_status; }
 const std::string& Parser::error_message() const { return state_->error_message; }
 

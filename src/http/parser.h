@@ -73,6 +73,9 @@ class Parser {
   // Valid until the input it points into goes.
   std::string_view body() const;
 
+  // After an error, or while more is needed: whether it is about a head, and head() thus has
+  // what came of that, its method from the target on.
+  bool is_in_head() const;
   int error_status() const;
   const std::string& error_message() const;
 
