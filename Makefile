@@ -49,6 +49,7 @@ PROGRAMS   := $(BUILD)/imgcached $(BUILD)/loadgen
 TESTS      := $(BUILD)/tests/unit $(BUILD)/tests/e2e
 FAULTS     := $(BUILD)/tests/libfaults.so
 
+.DEFAULT_GOAL := all
 .PHONY: all tests run start stop graphs bench bench-growth bench-parts bench-loadgen bench-keys soak
 .PHONY: test test-browser fuzz lint layers format clean help packages force
 .DELETE_ON_ERROR:

@@ -28,6 +28,14 @@ TEST_CASE("bug: make start fails when VAR has a space in it") {
   CHECK(run("stop") == 0);
 }
 
+TEST_CASE("bug: make without a target built nothing") {
+  const ScratchDirectory scratch;
+  Process make({"env", "-u", "MAKEFLAGS", "make", "-C", IMGCACHED_SOURCE_DIRECTORY, "-pnq"},
+               scratch.path() + "/errors");
+  CHECK(make.read_all().find("\n.DEFAULT_GOAL := all\n") != std::string::npos);
+  make.wait();  // it says whether there is something to build
+}
+
 TEST_CASE("a database keeps what was committed through a stop and a crash") {
   Database database;
   const std::string name = database.create();
