@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 
+#include "base/blob.h"
 #include "net/file.h"
 
 namespace imgcached {
@@ -166,6 +167,15 @@ bool is_on_command_line(int argument_count, const char* const* arguments,
   });
 }
 
+// The file as it is; CLI11 opens it too, and would wait at the end of a pipe or read a device for
+// ever.
+Result<void> judge_file(const std::string& path) {
+  constexpr std::size_t file_bytes_max = 1 << 20;
+  const Result<Blob> file = net::read_file(path, file_bytes_max);
+  if (!file) return file.error();
+  return {};
+}
+
 // What the command line says, as text: names and units are resolved below.
 struct Texts {
   std::string role = "combined";
@@ -191,8 +201,12 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
   // the default. "Required" makes a missing file an error, as one named by the flag is.
   const char* const variable = std::getenv("IMGCACHED_CONFIG");
   const std::string file = variable ? variable : "";
-  app.set_config("--config", file, "a TOML file of these settings, such as `listen = \"...\"`",
-                 !file.empty());
+  CLI::Option* const option = app.set_config(
+      "--config", file, "a TOML file of these settings, such as `listen = \"...\"`", !file.empty());
+  option->check([](const std::string& path) {
+    const Result<void> judged = judge_file(path);
+    return judged ? std::string() : judged.error().message;
+  });
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.config_formatter(std::make_shared<FileBelowEnvironment>(app, texts.lines));
 
@@ -285,7 +299,6 @@ Result<void> resolve_token(const Texts& texts, Config& config) {
 // The texts into values; the first that makes no sense is named.
 Result<void> resolve(const Texts& texts, Config& config) {
   Result<void> resolved = resolve_role(texts, config);
-  if (resolved) resolved = resolve_database(texts, config);
   if (resolved) resolved = resolve_token(texts, config);
   if (!resolved) return resolved;
 
@@ -308,14 +321,14 @@ Result<void> resolve(const Texts& texts, Config& config) {
     return bad_setting(
         "log-level", "\"" + texts.log_level + "\" is none of debug, info, warning, error and off");
   }
-  return {};
+  // The last, since it can't have a default: what else is wrong would be told only after it.
+  return resolve_database(texts, config);
 }
 
 // One line that names the flag and, if the value is from the environment or the file, where
 // to change it.
 std::string complaint(int argument_count, const char* const* arguments, const Texts& texts,
                       std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
   const std::string setting = setting_of(message);
   if (!setting.empty() && !is_on_command_line(argument_count, arguments, setting)) {
     if (const auto line = texts.lines.find(setting); line != texts.lines.end()) {
@@ -324,10 +337,16 @@ std::string complaint(int argument_count, const char* const* arguments, const Te
       message = environment_name(setting) + ": " + message;
     }
   }
-  return "imgcached: " + message + "\n";
+  return "imgcached: " + one_line(std::move(message)) + "\n";
 }
 
 }  // namespace
+
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+  return text;
+}
 
 Error bad_setting(std::string_view option, std::string_view reason) {
   std::string message = "--";
@@ -367,6 +386,11 @@ ParsedConfig parse_config(int argument_count, const char* const* arguments) {
     return ParsedConfig{std::nullopt,
                         complaint(argument_count, arguments, texts, std::move(message)), 2};
   };
+  const char* const file = std::getenv("IMGCACHED_CONFIG");
+  if (file && *file != '\0' && !is_on_command_line(argument_count, arguments, "config")) {
+    const Result<void> judged = judge_file(file);
+    if (!judged) return refuse(bad_setting("config", judged.error().message).message);
+  }
   try {
     app.parse(argument_count, const_cast<char**>(arguments));
   } catch (const CLI::CallForHelp&) {

@@ -62,6 +62,9 @@ struct ParsedConfig {
 // begins with the flag, and ends the program with status 2.
 Error bad_setting(std::string_view option, std::string_view reason);
 
+// With blanks in the place of control characters: a value of a setting may have any.
+std::string one_line(std::string text);
+
 ParsedConfig parse_config(int argument_count, const char* const* arguments);
 
 // What a process needs to serve anybody.

@@ -43,7 +43,7 @@ constexpr const char* thread_pool_threads = "16";
 int exit_status_of(const Error& error) { return error.code == Errc::invalid_argument ? 2 : 1; }
 
 int fail(const Error& error) {
-  std::fprintf(stderr, "imgcached: %s\n", error.message.c_str());
+  std::fprintf(stderr, "imgcached: %s\n", one_line(error.message).c_str());
   return exit_status_of(error);
 }
 

@@ -6,9 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <fstream>
 #include <memory>
 #include <system_error>
 
@@ -135,12 +133,15 @@ Result<void> make_directory(const std::string& path, mode_t mode) {
 }
 
 Result<std::string> read_first_line(const std::string& path) {
-  std::array<char, 1'024> line{};
-  std::ifstream file(path);
-  if (!file.getline(line.data(), line.size())) {
-    return Error{Errc::invalid_argument, "cannot read a line of up to 1,023 bytes from " + path};
+  constexpr std::size_t file_bytes_max = 64 << 10;
+  constexpr std::size_t line_bytes_max = 1'023;
+  const Result<Blob> file = read_file(path, file_bytes_max);
+  if (!file) return Error{Errc::invalid_argument, file.error().message};
+  const std::string_view line = file->view().substr(0, file->view().find('\n'));
+  if (file->empty() || line.size() > line_bytes_max) {
+    return Error{Errc::invalid_argument, "there is no line of up to 1,023 bytes in " + path};
   }
-  return std::string(line.data());
+  return std::string(line);
 }
 
 Result<std::vector<std::string>> list_directory(const std::string& path) {

@@ -1,6 +1,7 @@
 // The command line: settings, where they come from, and what is said of bad ones.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -120,10 +121,34 @@ TEST_CASE("command line: a bad flag or setting is one line that names it, exit 2
     INFO(std::string(c.flag), " ", std::string(c.value));
     check_refused(run_imgcached(settings.with({c.flag, c.value})), 2, c.flag);
   }
+  // The address is one, but of no host.
+  const Outcome listening = run_imgcached(settings.with({"--listen", "a\nb:1"}));
+  check_refused(listening, 2, "--listen: ");
+  CHECK(std::count(listening.errors.begin(), listening.errors.end(), '\n') == 1);
+  // Whatever else is missing.
+  check_refused(run_imgcached({"--durability", "some"}), 2, "--durability: ");
+
   const char* missing = "/nonexistent/config.toml";
   check_refused(run_imgcached(settings.with({"--config", missing})), 2, missing);
   check_refused(run_in({std::string("IMGCACHED_CONFIG=") + missing}, settings.with({})), 2,
                 missing);
+}
+
+TEST_CASE("bug: what is no file was waited for, read without end, or named without its flag") {
+  const Settings settings;
+  const std::string pipe = settings.path("pipe");
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  for (const std::string& path :
+       {std::string("/nonexistent/x"), std::string("."), std::string("/dev/zero"), pipe}) {
+    CAPTURE(path);
+    for (const char* flag : {"--config", "--token-file", "--db-password-file"}) {
+      const Outcome outcome = run_imgcached(settings.with({flag, path}));
+      check_refused(outcome, 2, std::string(flag) + ": ");
+      check_refused(outcome, 2, path);
+    }
+    check_refused(run_in({"IMGCACHED_CONFIG=" + path}, settings.with({})), 2,
+                  "IMGCACHED_CONFIG: --config: ");
+  }
 }
 
 TEST_CASE("command line: --cache-url goes with --role backend, and only with it") {
