@@ -34,6 +34,7 @@ BodyReader::BodyReader(net::Stream& stream, net::ReadBuffer& buffer, Parser& par
       bytes_max_(bytes_max),
       share_(budget),
       pace_(pace),
+      bytes_per_second_min_(pace.bytes_per_second_min),
       patience_ms_(pace.pause_max_ms) {
   const auto expectation = head.headers.find("Expect");
   continue_pending_ = expectation && head.has_body() && head.version_minor >= 1;
@@ -69,7 +70,7 @@ Task<Result<void>> BodyReader::refill() {
 
 void BodyReader::account(std::uint64_t bytes, std::uint64_t waited_ms) {
   patience_ms_ -= std::min(patience_ms_, waited_ms);
-  patience_ms_ += bytes * 1000 / pace_.bytes_per_second_min;
+  patience_ms_ += bytes * 1000 / bytes_per_second_min_;
   patience_ms_ = std::min(patience_ms_, pace_.pause_max_ms);
 }
 

@@ -18,6 +18,7 @@
 // time that a handler takes (for the disk) is not the client's and not counted.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -54,6 +55,12 @@ class BodyReader {
   // Of all that next() gave, the caller keeps that many bytes in memory.
   void keep(std::uint64_t bytes) { share_.keep(bytes); }
 
+  // From now on that many bytes a second are asked of the client, or what the Pace says if
+  // that is more: what he holds has become scarce, or plentiful again.
+  void hasten(std::uint64_t bytes_per_second_min) {
+    bytes_per_second_min_ = std::max(bytes_per_second_min, pace_.bytes_per_second_min);
+  }
+
   // The rest of the body in one piece. Errors as above.
   Task<Result<std::string>> read_text();
   Task<Result<Blob>> read_blob();
@@ -83,6 +90,7 @@ class BodyReader {
   ByteBudget::Share share_;
   bool is_kept_ = true;  // false: what is read is dropped, and counts for nothing
   const Pace pace_;
+  std::uint64_t bytes_per_second_min_;
   std::uint64_t patience_ms_;  // for the next read
   bool at_end_ = false;
   bool continue_pending_ = false;  // the client may send nothing before our `100 Continue`

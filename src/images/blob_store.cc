@@ -76,6 +76,13 @@ Task<Result<void>> BlobWriter::write(std::string_view piece) {
   co_return flushed;
 }
 
+std::uint64_t BlobWriter::pace_min() const {
+  const std::uint64_t files_max = store_->options_.upload_files_max;
+  const std::uint64_t files_free = files_max / 2;  // of charge
+  if (!is_counted_ || store_->upload_files_ <= files_free) return 0;
+  return pace_max * (store_->upload_files_ - files_free) / (files_max - files_free);
+}
+
 Result<void> BlobWriter::judge_type() {
   content_type_ = sniff_image_type(std::string_view(buffer_).substr(0, sniffed_bytes));
   if (content_type_) return {};

@@ -85,6 +85,12 @@ class BlobWriter {
   // Gives up; removes the temporary file.
   Task<void> discard();
 
+  // How many bytes a second are to be asked of whoever sends this, so that nobody shuts others
+  // out by a few bytes now and then: nothing (0) as long as there is no file, or at most half of
+  // upload_files_max are open; then more with each, and pace_max when there are no more to be had.
+  std::uint64_t pace_min() const;
+  static constexpr std::uint64_t pace_max = 32 << 10;
+
   std::uint64_t byte_size() const { return byte_size_; }
   // What has not gone to the file yet; below buffer_bytes between two writes.
   std::uint64_t buffered_bytes() const { return buffer_.size(); }

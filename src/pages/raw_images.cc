@@ -81,6 +81,7 @@ Task<Result<void>> receive_file(http::BodyReader& body, images::BlobWriter& file
     Result<void> written = co_await file.write(*piece);
     if (!written) co_return written;
     body.keep(file.buffered_bytes());
+    body.hasten(file.pace_min());
   }
 }
 

@@ -101,6 +101,7 @@ Task<Result<void>> read_form(http::Request& request, UploadForm& form, images::B
       event = form.next(input);
     }
     request.body->keep(file.buffered_bytes());
+    request.body->hasten(file.pace_min());
     is_complete = event == UploadForm::Event::end;
     if (event == UploadForm::Event::error) {
       fault = form.fault();

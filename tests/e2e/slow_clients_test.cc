@@ -170,6 +170,39 @@ TEST_CASE("bug: uploads that had gone to their files kept other uploads out") {
   CHECK(held <= static_cast<std::int64_t>(2 * held_max));
 }
 
+// They sent as much as any body had to, and had all files that large uploads may have for hours.
+TEST_CASE("bug: uploads that dripped into their files kept all other large ones out") {
+  constexpr std::size_t files_max = 8;  // with that few descriptors
+  constexpr auto drip_interval = std::chrono::milliseconds(500);
+  constexpr std::size_t drip_bytes = 2'000;
+  Deployment::Options options;
+  options.image_bytes_max = large_bytes;
+  options.launcher = {"sh", "-c", "ulimit -n 304; exec \"$@\"", "sh"};
+  Deployment it(OneProcess::kind, options);
+  Crowd dripping;
+  const std::string image = png(large_bytes, 1);
+  for (std::size_t i = 0; i < files_max; ++i) {
+    dripping.push_back(std::make_unique<Peer>(it.backend_server().backend_port()));
+    dripping.back()->send(
+        fmt::format("PUT /images/{} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", i,
+                    large_bytes) +
+        image.substr(0, 200'000));
+  }
+  eventually("each of them has a file", [&] { return it.files().size() == files_max; });
+  CHECK(it.backend.request("PUT", "/images/large", {}, image).status == 503);
+  std::size_t sent = 200'000;
+  auto due = std::chrono::steady_clock::now();
+  eventually("one of the files is to be had", [&] {
+    if (std::chrono::steady_clock::now() >= due) {
+      due += drip_interval;
+      for (const auto& peer : dripping) peer->send(image.substr(sent, drip_bytes));
+      sent += drip_bytes;
+    }
+    return it.files().size() < files_max;
+  });
+  CHECK(it.backend.request("PUT", "/images/large", {}, image).status == 201);
+}
+
 END_OF_DEPLOYMENTS
 
 }  // namespace

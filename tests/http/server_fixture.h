@@ -32,7 +32,8 @@ class ServerFixture {
     router_.add({http::Method::post, "/needy", [](http::Request& request) { return echo(request); },
                  body_bytes_max, http::Route::Body::required});
     add(http::Method::post, "/ignore", [](http::Request&) { return hello(); });
-    add(http::Method::post, "/measure", [](http::Request& request) { return measure(request); });
+    add(http::Method::post, "/measure",
+        [this](http::Request& request) { return measure(*this, request); });
     add(http::Method::post, "/tail",
         [this](http::Request& request) { return tail(*this, request); });
     router_.add({http::Method::get, "/change", [](http::Request&) { return hello(); },
@@ -71,9 +72,10 @@ class ServerFixture {
   net::Loop loop;
   http::ServerLimits limits;
   std::optional<http::Server> server;
-  std::vector<net::Timer*> waiting;  // one for each request for /wait
-  int steps = 0;                     // of requests for /steps
-  std::string first_piece;           // what /tail saw first
+  std::vector<net::Timer*> waiting;                 // one for each request for /wait
+  int steps = 0;                                    // of requests for /steps
+  std::string first_piece;                          // what /tail saw first
+  std::uint64_t measured_bytes_per_second_min = 0;  // what /measure asks for
   const Blob big_blob = pattern();
 
  private:
@@ -116,13 +118,14 @@ class ServerFixture {
   }
 
   // Keeps nothing of what it reads.
-  static Task<http::Response> measure(http::Request& request) {
+  static Task<http::Response> measure(ServerFixture& fixture, http::Request& request) {
     std::size_t bytes = 0;
     while (!request.body->at_end()) {
       Result<std::string_view> piece = co_await request.body->next();
       if (!piece) co_return failure(request, piece.error());
       bytes += piece->size();
       request.body->keep(0);
+      request.body->hasten(fixture.measured_bytes_per_second_min);
     }
     co_return http::make_response(200, "text/plain", std::to_string(bytes));
   }

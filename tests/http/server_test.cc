@@ -481,6 +481,26 @@ TEST_CASE("a body that drips is 408, however much of it had come") {
   CHECK(peer.receive().status == 408);
 }
 
+TEST_CASE("a body that is slower than its handler has come to ask is 408") {
+  ServerFixture fixture;
+  fixture.limits.body_timeout_ms = 200;
+  fixture.limits.body_bytes_per_second_min = 1;
+  fixture.measured_bytes_per_second_min = 1'000'000;
+  fixture.start();
+  const std::size_t drops_max = 4'000;
+  Peer peer(fixture);
+  peer.send("POST /measure HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+            std::to_string(drops_max + 1) + "\r\n\r\n");
+  std::size_t drops = 0;
+  while (drops < drops_max && fixture.server->stats().responses_by_class[4] == 0) {
+    pass_time(fixture, 5);
+    if (!peer.try_send("x")) break;
+    ++drops;
+  }
+  CHECK(drops < drops_max);
+  CHECK(peer.receive().status == 408);
+}
+
 TEST_CASE("a slow body that keeps to the pace is read to its end, for longer than any pause") {
   ServerFixture fixture;
   fixture.limits.body_timeout_ms = 1'000;

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "tests/e2e/fixture.h"
 #include "tests/images/stored_files.h"
@@ -308,6 +309,32 @@ TEST_CASE("an upload that can't get its final name leaves nothing") {
   REQUIRE_FALSE(stored.ok());
   CHECK(stored.error().code == Errc::storage_failed);
   CHECK(disk.files().empty());
+}
+
+TEST_CASE("the scarcer files for uploads get, the faster an upload that has one must come") {
+  constexpr std::size_t files_max = 4;
+  Disk disk;
+  Result<BlobStore> blobs =
+      BlobStore::open(disk.loop, {disk.root, Durability::none, 1 << 20, files_max});
+  REQUIRE(blobs.ok());
+  REQUIRE(blobs->prepare().ok());
+  std::vector<BlobWriter> writers;
+  for (std::size_t i = 0; i <= files_max; ++i) writers.push_back(blobs->begin());
+  const std::string large = gif("large", BlobWriter::buffer_bytes);
+  const std::uint64_t paces[files_max] = {0, 0, BlobWriter::pace_max / 2, BlobWriter::pace_max};
+  for (std::size_t i = 0; i < files_max; ++i) {
+    const std::uint64_t pace = paces[i];
+    BlobWriter& writer = writers[i];
+    CHECK(writer.pace_min() == 0);  // it has no file yet
+    REQUIRE(disk.run(writer.write(large)).ok());
+    CHECK(writer.pace_min() == pace);
+    CHECK(writers[0].pace_min() == pace);
+  }
+  const Result<void> refused = disk.run(writers.back().write(large));
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == Errc::unavailable);
+  for (BlobWriter& writer : writers) disk.run(writer.discard());
+  CHECK(writers[0].pace_min() == 0);
 }
 
 }  // namespace
