@@ -15,11 +15,10 @@ Task<Result<std::optional<std::string>>> StoreIdentityTable::find() {
 
 Task<Result<void>> StoreIdentityTable::insert(std::string identity) {
   std::vector<Value> parameters;
-  parameters.emplace_back(identity);
   parameters.emplace_back(std::move(identity));
   Task<Result<QueryResult>> inserting = pool_.execute(
       "INSERT INTO store_identity (id, identity) VALUES (1, ?)"
-      " ON DUPLICATE KEY UPDATE identity = ?",
+      " ON DUPLICATE KEY UPDATE id = id",
       std::move(parameters), Kind::repeatable);
   Result<QueryResult> inserted = co_await std::move(inserting);
   if (!inserted) co_return std::move(inserted).error();

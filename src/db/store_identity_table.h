@@ -18,7 +18,7 @@ class StoreIdentityTable {
 
   // 32 hexadecimal digits; nothing before the first backend has started.
   Task<Result<std::optional<std::string>>> find();
-  // REQUIRES: there is none. Repeating it is harmless.
+  // Unless there is one; find() tells whose it is. Repeating it is harmless.
   Task<Result<void>> insert(std::string identity);
 
  private:

@@ -44,6 +44,8 @@ Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& id
     Result<std::uint64_t> rows = co_await images.count();
     if (!rows) co_return std::move(rows).error();
     if (*rows > 0) co_return mismatch("the database names images, the directory is new");
+    // Though it names none yet: whose it is may be about to store one.
+    if (*of_database) co_return mismatch("the database is another directory's, this one is new");
   }
   Result<void> prepared = prepare(blobs);
   if (!prepared) co_return prepared;
@@ -51,15 +53,16 @@ Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& id
   // The directory first: after a crash in between, it is taken in as it is.
   std::string identity = blobs.new_name();
   if (*of_directory) identity = **of_directory;
-  if (*of_database) identity = **of_database;
   if (!*of_directory) {
     Result<void> written = co_await blobs.set_identity(identity);
     if (!written) co_return unusable(written.error());
   }
-  if (!*of_database) {
-    Result<void> inserted = co_await identities.insert(std::move(identity));
-    if (!inserted) co_return inserted;
-  }
+  Result<void> inserted = co_await identities.insert(identity);
+  if (!inserted) co_return inserted;
+  // Of several who find a database new at the same time, one is the first.
+  of_database = co_await identities.find();
+  if (!of_database) co_return std::move(of_database).error();
+  if (*of_database != identity) co_return mismatch("another directory has taken the database");
   co_return Result<void>();
 }
 

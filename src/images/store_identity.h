@@ -15,9 +15,11 @@
 
 namespace imgcached::images {
 
-// Prepares the directory and gives a new pair its identity; a new database or a
-// new directory is taken in by what is there already only if that holds no
-// image. Error invalid_argument: they do not belong together; no image was
+// Prepares the directory and gives a new pair its identity; a new database is taken in
+// by a directory that holds no image. A new directory is not taken in by a database that
+// has had one, empty or not: another backend may be running with that, and two that share
+// a database but no directory would each serve what the other has replaced. Error
+// invalid_argument: they do not belong together; no image was
 // touched, and nothing made in the directory. Or the directory can't be used.
 Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& identities,
                                     db::ImageTable& images);

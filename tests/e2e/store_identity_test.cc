@@ -1,7 +1,10 @@
 // A directory and a database that do not belong together are not touched.
 #include <doctest/doctest.h>
 
+#include <signal.h>
+
 #include <filesystem>
+#include <memory>
 
 #include "tests/e2e/fixture.h"
 #include "tests/e2e/http_peer.h"
@@ -67,6 +70,47 @@ TEST_CASE("a database with images refuses a new directory, and one of another st
   server.restart();
   CHECK(HttpPeer(server.backend_port()).get("/images/kept").status == 200);
   other.restart();
+}
+
+TEST_CASE("bug: two backends with a directory each shared an empty database") {
+  Server first;
+  const ScratchDirectory other;
+  const Outcome second = run_imgcached(flags(other.path() + "/images", first.database()));
+  CHECK(second.status == 2);
+  CHECK(second.errors.find("--images and --db-name do not belong together: the database is "
+                           "another directory's") != std::string::npos);
+  CHECK(std::filesystem::is_empty(other.path()));
+  // The first keeps it, also through a crash.
+  HttpPeer peer(first.backend_port());
+  CHECK(peer.request("PUT", "/images/kept", {}, png(4000, 1)).status == 201);
+  peer.disconnect();
+  first.kill9();
+  first.restart();
+  CHECK(peer.get("/images/kept").status == 200);
+}
+
+// Whoever is first: the others find that out, however close they are.
+TEST_CASE("of several first starts on one database one has it") {
+  const std::string database = Database::shared().create();
+  const ScratchDirectory scratch;
+  std::vector<std::unique_ptr<Process>> backends;
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = scratch.path() + "/" + std::to_string(i);
+    std::vector<std::string> command = flags(name, database);
+    command.insert(command.begin(), program_path());
+    backends.push_back(std::make_unique<Process>(command, name + ".log"));
+  }
+  int ready = 0;
+  for (const auto& backend : backends) {
+    if (!backend->read_line()) {
+      CHECK(backend->wait() == 2);
+      continue;
+    }
+    ++ready;
+    backend->signal(SIGTERM);
+    CHECK(backend->wait() == 0);
+  }
+  CHECK(ready == 1);
 }
 
 }  // namespace
