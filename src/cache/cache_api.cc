@@ -8,6 +8,7 @@
 #include "cache/key.h"
 #include "http/base64.h"
 #include "http/conditional.h"
+#include "http/content_coding.h"
 #include "http/json.h"
 #include "http/json_error.h"
 #include "http/metrics.h"
@@ -67,8 +68,8 @@ bool parse_number(std::string_view text, Number& number) {
 }
 
 bool wants_raw(const Request& request) {
-  const auto accept = request.head.headers.find("Accept");
-  return accept && http::has_token(*accept, "application/octet-stream");
+  const auto accept = request.head.headers.joined("Accept");
+  return accept && http::accepts_type(*accept, "application/octet-stream");
 }
 
 }  // namespace
@@ -181,6 +182,7 @@ Task<Response> CacheApi::get(Request& request) {
   Lookup found = service_.get(*key);
   if (!found.hit) {
     Response miss = http::make_response(404, text_type, "Key Not Found");
+    miss.headers.add("Vary", "Accept");
     if (raw) miss.headers.add("X-Lease", std::to_string(found.lease));
     co_return miss;
   }
@@ -189,9 +191,13 @@ Task<Response> CacheApi::get(Request& request) {
     const std::string etag = http::entity_tag(found.blob.digest());
     Response hit = http::make_response(200, "application/octet-stream", std::move(found.blob));
     hit.headers.add("ETag", etag);
+    hit.headers.add("Vary", "Accept");
     co_return hit;
   }
-  co_return http::make_response(200, text_type, http::Base64Body{{}, std::move(found.blob), {}});
+  http::Base64Body body{{}, std::move(found.blob), {}};
+  Response hit = http::make_response(200, text_type, std::move(body));
+  hit.headers.add("Vary", "Accept");
+  co_return hit;
 }
 
 Task<Response> CacheApi::clear(Request&) {

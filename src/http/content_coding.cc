@@ -11,33 +11,46 @@
 namespace imgcached::http {
 namespace {
 
-// The parameters of an element of the list: `q=0`, `q=0.00` and the like refuse it.
+// The front of `list` up to the separator; takes both off.
+std::string_view take_element(std::string_view& list, char separator) {
+  const auto end = list.find(separator);
+  const std::string_view element = list.substr(0, end);
+  list.remove_prefix(end == list.npos ? list.size() : end + 1);
+  return trimmed(element);
+}
+
+// `q=0`, `q=0.00` and the like among the parameters of an element refuse it.
 bool is_refused(std::string_view parameters) {
-  const std::string_view weight = trimmed(parameters);
-  if (!equals_ignoring_case(weight.substr(0, 2), "q=")) return false;
-  return weight.find_first_not_of("0.", 2) == weight.npos;
+  while (!parameters.empty()) {
+    const std::string_view parameter = take_element(parameters, ';');
+    if (!equals_ignoring_case(parameter.substr(0, 2), "q=")) continue;
+    return parameter.find_first_not_of("0.", 2) == parameter.npos;
+  }
+  return false;
+}
+
+// Whether the list accepts or refuses what it calls by that name; nothing if it does not name it.
+std::optional<bool> verdict_on(std::string_view name, std::string_view list) {
+  std::optional<bool> accepted;
+  while (!list.empty()) {
+    std::string_view parameters = take_element(list, ',');
+    const std::string_view named = take_element(parameters, ';');
+    if (equals_ignoring_case(named, name)) accepted = !is_refused(parameters);
+  }
+  return accepted;
 }
 
 }  // namespace
 
 bool accepts_gzip(std::string_view accept_encoding) {
-  std::optional<bool> by_name;
-  bool by_star = false;
-  while (!accept_encoding.empty()) {
-    const auto comma = accept_encoding.find(',');
-    const std::string_view element = accept_encoding.substr(0, comma);
-    accept_encoding.remove_prefix(comma == element.npos ? accept_encoding.size() : comma + 1);
-
-    const auto semicolon = element.find(';');
-    const std::string_view coding = trimmed(element.substr(0, semicolon));
-    const bool refused = semicolon != element.npos && is_refused(element.substr(semicolon + 1));
-    if (equals_ignoring_case(coding, "gzip") || equals_ignoring_case(coding, "x-gzip")) {
-      by_name = !refused;
-    } else if (coding == "*") {
-      by_star = !refused;
-    }
+  for (const char* name : {"gzip", "x-gzip", "*"}) {
+    if (const auto accepted = verdict_on(name, accept_encoding)) return *accepted;
   }
-  return by_name.value_or(by_star);
+  return false;
+}
+
+bool accepts_type(std::string_view accept, std::string_view type) {
+  return verdict_on(type, accept).value_or(false);
 }
 
 std::string gzip(std::string_view bytes) {

@@ -214,6 +214,26 @@ DEPLOYED_TEST_CASE("cache: raw bytes by content negotiation, with a lease on a m
   it.cache.post("/clear_cache");
 }
 
+TEST_CASE("bug: of two representations of one cached image none said Vary, and weights hid one") {
+  Deployment& it = OneProcess::deployment();
+  const std::string image = png(500, 5);
+  it.cache.post("/put_into_memcache",
+                json_content("{\"weighed\":\"" + http::base64::encode(image) + "\"}"));
+  const auto get = [&](std::string_view key, std::string_view accept) {
+    http::Headers headers;
+    headers.add("Accept", accept);
+    const Reply reply = it.cache.get("/get_from_memcache?key=" + std::string(key), headers);
+    CHECK(reply.header("Vary") == "Accept");
+    return reply;
+  };
+  CHECK(get("weighed", "application/octet-stream;q=0.5").body == image);
+  for (const char* accept : {"*/*", "text/plain", "application/octet-stream;q=0"}) {
+    CHECK(get("weighed", accept).body == http::base64::encode(image));
+  }
+  CHECK(get("no-such", "*/*").status == 404);
+  it.cache.post("/clear_cache");
+}
+
 DEPLOYED_TEST_CASE("cache: a lease is good once, for its key, until an invalidation") {
   Deployment& it = Where::deployment();
   const std::string image = png(500, 6);

@@ -37,6 +37,23 @@ TEST_CASE("gzip is accepted when the client names it or takes anything, and does
   }
 }
 
+TEST_CASE("a media type is accepted where it is named, whatever its weight but 0") {
+  constexpr const char* type = "application/octet-stream";
+  for (const char* accepted :
+       {"application/octet-stream", "Application/Octet-Stream",
+        "text/plain, application/octet-stream", "application/octet-stream;q=0.5",
+        "application/octet-stream ; q=0.001, */*;q=0", "application/octet-stream;version=1;q=1"}) {
+    CAPTURE(accepted);
+    CHECK(accepts_type(accepted, type));
+  }
+  for (const char* refused :
+       {"", "*/*", "application/*", "text/plain", "application/octet-stream;q=0",
+        "application/octet-stream;version=1; Q=0.0", "application/octet-streams"}) {
+    CAPTURE(refused);
+    CHECK_FALSE(accepts_type(refused, type));
+  }
+}
+
 TEST_CASE("what is put into gzip comes out of it, smaller where it repeats itself") {
   std::string noise;
   for (unsigned i = 0; i < 70'000; ++i) noise += static_cast<char>((i * 2654435761u) >> 13);
