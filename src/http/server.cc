@@ -1,5 +1,8 @@
 #include "http/server.h"
 
+#include <malloc.h>
+
+#include <algorithm>
 #include <cassert>
 
 #include "base/clock.h"
@@ -61,8 +64,17 @@ Task<void> Server::accept_all() {
 Task<void> Server::serve(net::Stream stream) {
   Connection connection(*this, std::move(stream));
   connections_.insert(&connection);
+  connections_peak_ = std::max(connections_peak_, connections_.size());
   co_await connection.run();
   connections_.erase(&connection);
+  return_memory();
+}
+
+void Server::return_memory() {
+  constexpr std::size_t crowd_min = 256;
+  if (connections_peak_ < crowd_min || connections_.size() > connections_peak_ / 8) return;
+  connections_peak_ = connections_.size();
+  malloc_trim(0);
 }
 
 Task<void> Server::refuse(net::Stream stream) {

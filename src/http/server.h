@@ -120,6 +120,8 @@ class Server {
   Task<void> serve(net::Stream stream);
   Task<void> refuse(net::Stream stream);
   Task<void> explain_refusal(net::Stream stream);
+  // After a crowd has gone, for the allocator keeps what it took.
+  void return_memory();
   // The value of the Date field, made once a second.
   std::string_view date();
 
@@ -131,7 +133,8 @@ class Server {
   AnswerBudget answers_;
   std::optional<net::Listener> listener_;
   std::unordered_set<Connection*> connections_;
-  std::size_t refusals_ = 0;  // under way
+  std::size_t connections_peak_ = 0;  // since memory was returned
+  std::size_t refusals_ = 0;          // under way
   bool draining_ = false;
   ServerStats stats_;
   std::int64_t date_second_ = -1;
