@@ -14,7 +14,7 @@ namespace {
 namespace mustache = kainjow::mustache;
 
 constexpr std::string_view suffix = ".mustache";
-constexpr std::size_t file_bytes_max = 1 << 20;
+constexpr std::size_t template_bytes_max = 1 << 20;
 constexpr int include_depth_max = 8;
 
 // Stands for the bytes of View::base64() while Mustache is at work. No text can
@@ -132,7 +132,7 @@ Result<Templates> Templates::load(const std::string& directory) {
   Files files;
   for (const std::string& name : *names) {
     if (!name.ends_with(suffix)) continue;
-    Result<Blob> text = net::read_file(directory + "/" + name, file_bytes_max);
+    Result<Blob> text = net::read_file(directory + "/" + name, template_bytes_max);
     if (!text) return std::move(text).error();
     files.emplace(name.substr(0, name.size() - suffix.size()), text->view());
   }

@@ -52,7 +52,7 @@ class Settings {
 
 // One line on standard error, where the log goes too, that names the culprit;
 // nothing on standard output.
-void check_refused(const Outcome& outcome, int status, std::string_view culprit) {
+void check_fails(const Outcome& outcome, int status, std::string_view culprit) {
   CAPTURE(outcome.errors);
   CHECK(outcome.status == status);
   CHECK(outcome.output.empty());
@@ -103,9 +103,9 @@ TEST_CASE("command line: --help and --version print and exit 0") {
 
 TEST_CASE("command line: a bad flag or setting is one line that names it, exit 2") {
   const Settings settings;
-  check_refused(run_imgcached({"--frobnicate"}), 2, "--frobnicate");
-  check_refused(run_imgcached({"serve"}), 2, "serve");
-  check_refused(run_imgcached({"--listen"}), 2, "--listen");
+  check_fails(run_imgcached({"--frobnicate"}), 2, "--frobnicate");
+  check_fails(run_imgcached({"serve"}), 2, "serve");
+  check_fails(run_imgcached({"--listen"}), 2, "--listen");
   struct Case {
     const char *flag, *value;
   };
@@ -119,7 +119,7 @@ TEST_CASE("command line: a bad flag or setting is one line that names it, exit 2
         Case{"--db-password-file", "/nonexistent/password"},
         Case{"--token-file", "/nonexistent/token"}, Case{"--token-file", "/dev/null"}}) {
     INFO(std::string(c.flag), " ", std::string(c.value));
-    check_refused(run_imgcached(settings.with({c.flag, c.value})), 2, c.flag);
+    check_fails(run_imgcached(settings.with({c.flag, c.value})), 2, c.flag);
   }
   // The address is one, but of no host.
   const Outcome listening = run_imgcached(settings.with({"--listen", "a\nb:1"}));
@@ -129,9 +129,8 @@ TEST_CASE("command line: a bad flag or setting is one line that names it, exit 2
   check_refused(run_imgcached({"--durability", "some"}), 2, "--durability: ");
 
   const char* missing = "/nonexistent/config.toml";
-  check_refused(run_imgcached(settings.with({"--config", missing})), 2, missing);
-  check_refused(run_in({std::string("IMGCACHED_CONFIG=") + missing}, settings.with({})), 2,
-                missing);
+  check_fails(run_imgcached(settings.with({"--config", missing})), 2, missing);
+  check_fails(run_in({std::string("IMGCACHED_CONFIG=") + missing}, settings.with({})), 2, missing);
 }
 
 TEST_CASE("bug: what is no file was waited for, read without end, or named without its flag") {
@@ -153,16 +152,16 @@ TEST_CASE("bug: what is no file was waited for, read without end, or named witho
 
 TEST_CASE("command line: --cache-url goes with --role backend, and only with it") {
   const Settings settings;
-  check_refused(run_imgcached(settings.with({"--role", "backend"})), 2, "--cache-url");
+  check_fails(run_imgcached(settings.with({"--role", "backend"})), 2, "--cache-url");
   const char* url = "http://127.0.0.1:1";
-  check_refused(run_imgcached(settings.with({"--cache-url", url})), 2, "--cache-url");
-  check_refused(run_imgcached(settings.with({"--role", "cache", "--cache-url", url})), 2,
-                "--cache-url");
+  check_fails(run_imgcached(settings.with({"--cache-url", url})), 2, "--cache-url");
+  check_fails(run_imgcached(settings.with({"--role", "cache", "--cache-url", url})), 2,
+              "--cache-url");
   for (const char* bad : {"127.0.0.1:5001", "https://127.0.0.1:5001", "http://127.0.0.1",
                           "http://127.0.0.1:5001/cache", "http://"}) {
     INFO(std::string(bad));
-    check_refused(run_imgcached(settings.with({"--role", "backend", "--cache-url", bad})), 2,
-                  "--cache-url");
+    check_fails(run_imgcached(settings.with({"--role", "backend", "--cache-url", bad})), 2,
+                "--cache-url");
   }
 }
 
@@ -181,8 +180,8 @@ TEST_CASE("command line: each role serves its own port, and only that") {
 
 TEST_CASE("command line: a database is named by socket or by host, not by both, nor by neither") {
   const Settings settings;
-  check_refused(run_imgcached({"--listen", "127.0.0.1:0"}), 2, "--db-socket");
-  check_refused(run_imgcached(settings.with({"--db-host", "127.0.0.1"})), 2, "--db-host");
+  check_fails(run_imgcached({"--listen", "127.0.0.1:0"}), 2, "--db-socket");
+  check_fails(run_imgcached(settings.with({"--db-host", "127.0.0.1"})), 2, "--db-host");
 }
 
 TEST_CASE("command line: an address that can't be listened on is a setting to change") {
@@ -193,11 +192,11 @@ TEST_CASE("command line: an address that can't be listened on is a setting to ch
                                    std::pair("--listen", server.cache_port())}) {
     const std::string address = "127.0.0.1:" + std::to_string(port);
     const Outcome outcome = run_imgcached(settings.with({flag, address}));
-    check_refused(outcome, 2, address);
-    check_refused(outcome, 2, flag);
+    check_fails(outcome, 2, address);
+    check_fails(outcome, 2, flag);
   }
   for (const char* flag : {"--listen", "--cache-listen"}) {
-    check_refused(run_imgcached(settings.with({flag, "192.0.2.1:0"})), 2, flag);
+    check_fails(run_imgcached(settings.with({flag, "192.0.2.1:0"})), 2, flag);
   }
 }
 
@@ -205,8 +204,8 @@ TEST_CASE("command line: an image directory that another one holds is refused") 
   const Server server;
   const Settings settings;
   const Outcome outcome = run_imgcached(settings.with({"--images", server.images_directory()}));
-  check_refused(outcome, 2, server.images_directory());
-  check_refused(outcome, 2, "--images");
+  check_fails(outcome, 2, server.images_directory());
+  check_fails(outcome, 2, "--images");
   CHECK(settings.tables() == 0);
 }
 
@@ -215,8 +214,8 @@ TEST_CASE("command line: a directory that is a file is refused") {
   const std::string file = settings.write("file", "");
   for (const std::string& path : {file, file + "/below"}) {
     const Outcome outcome = run_imgcached(settings.with({"--images", path}));
-    check_refused(outcome, 2, file);
-    check_refused(outcome, 2, "--images");
+    check_fails(outcome, 2, file);
+    check_fails(outcome, 2, "--images");
   }
   CHECK(settings.tables() == 0);  // the database was left alone
 }
@@ -225,15 +224,15 @@ TEST_CASE("command line: a database that is not there is one line that names it,
   const Settings settings;
   const std::string socket = settings.path("no.sock");
   const Outcome outcome = run_imgcached(settings.with({"--db-socket", socket}));
-  check_refused(outcome, 1, socket);
-  check_refused(outcome, 1, "--db-socket");
+  check_fails(outcome, 1, socket);
+  check_fails(outcome, 1, "--db-socket");
   // By host, a closed port and a name that there is not.
   for (const char* host : {"127.0.0.1", "nowhere.invalid"}) {
     const Arguments flags{"--images", settings.images(), "--db-host",   host,          "--db-port",
                           "1",        "--listen",        "127.0.0.1:0", "--log-level", "error"};
     const Outcome by_host = run_imgcached(flags);
-    check_refused(by_host, 1, host);
-    check_refused(by_host, 1, "--db-host");
+    check_fails(by_host, 1, host);
+    check_fails(by_host, 1, "--db-host");
   }
   CHECK_FALSE(std::filesystem::exists(settings.images()));
 }
@@ -248,13 +247,13 @@ TEST_CASE("command line: a database that refuses us is a setting to change") {
         {"--db-user", "guarded", "--db-password-file", settings.write("password", password)});
   };
   const Outcome refused = run_imgcached(run("wrong\n"));
-  check_refused(refused, 2, "--db-user, --db-password-file: ");
-  check_refused(refused, 2, "guarded");
+  check_fails(refused, 2, "--db-user, --db-password-file: ");
+  check_fails(refused, 2, "guarded");
   CHECK(refused.errors.find("wrong") == std::string::npos);
 
   Arguments elsewhere = run("right\n");
   *(std::find(elsewhere.begin(), elsewhere.end(), "--db-name") + 1) = "mysql";
-  check_refused(run_imgcached(elsewhere), 2, "--db-name: ");
+  check_fails(run_imgcached(elsewhere), 2, "--db-name: ");
 
   Arguments command = run("right\n");
   command.insert(command.begin(), program_path());
@@ -269,7 +268,7 @@ TEST_CASE("command line: a flag beats the environment, which beats the file") {
   const std::string file = settings.write("config.toml", "role = \"of-the-file\"\n");
   const auto in_force = [&](const Arguments& environment, const Arguments& flags) {
     const Outcome outcome = run_in(environment, flags);
-    check_refused(outcome, 2, "--role");
+    check_fails(outcome, 2, "--role");
     const std::size_t at = outcome.errors.find("of-the-");
     REQUIRE(at != std::string::npos);
     return outcome.errors.substr(at + 7, outcome.errors.find('"', at) - at - 7);
@@ -306,7 +305,7 @@ TEST_CASE("command line: a mistake in the file is named with its line") {
     INFO(std::string(c.line));
     const std::string file =
         settings.write("config.toml", "# ours\ndurability = \"none\"\n" + std::string(c.line));
-    check_refused(run_imgcached(settings.with({"--config", file})), 2, file + ":3: " + c.complaint);
+    check_fails(run_imgcached(settings.with({"--config", file})), 2, file + ":3: " + c.complaint);
   }
 }
 
@@ -329,21 +328,20 @@ TEST_CASE("command line: a value that can't be is named with where it stands") {
     const std::string file =
         settings.write("config.toml", "# ours\n" + (c.setting + (" = " + quoted)));
     const std::string database = "--db-socket=/nonexistent/socket";
-    check_refused(run_imgcached({database, "--config", file}), 2, file + ":2: " + c.complaint);
-    check_refused(run_in({assigned}, {database}), 2,
-                  std::string("imgcached: ") + c.variable + ": " + c.complaint);
-    check_refused(run_in({assigned}, {database, flag}), 2,
-                  std::string("imgcached: ") + c.complaint);
+    check_fails(run_imgcached({database, "--config", file}), 2, file + ":2: " + c.complaint);
+    check_fails(run_in({assigned}, {database}), 2,
+                std::string("imgcached: ") + c.variable + ": " + c.complaint);
+    check_fails(run_in({assigned}, {database, flag}), 2, std::string("imgcached: ") + c.complaint);
   }
 }
 
 TEST_CASE("command line: a flag's error says what it may be") {
   const Settings settings;
-  check_refused(run_imgcached(settings.with({"--db-port", "x"})), 2, "1 to 65535");
-  check_refused(run_imgcached({"--access-log=maybe"}), 2, "--access-log: must be true or false");
-  check_refused(run_imgcached(settings.with(
-                    {"--role", "backend", "--cache-url", "http://127.0.0.1:5001/cache"})),
-                2, "leave out the path, \"/cache\"");
+  check_fails(run_imgcached(settings.with({"--db-port", "x"})), 2, "1 to 65535");
+  check_fails(run_imgcached({"--access-log=maybe"}), 2, "--access-log: must be true or false");
+  check_fails(run_imgcached(settings.with(
+                  {"--role", "backend", "--cache-url", "http://127.0.0.1:5001/cache"})),
+              2, "leave out the path, \"/cache\"");
 }
 
 TEST_CASE("command line: images and a database that is not theirs") {
@@ -361,8 +359,8 @@ TEST_CASE("command line: images and a database that is not theirs") {
   Arguments elsewhere = settings.with({});
   *(std::find(elsewhere.begin(), elsewhere.end(), "--db-name") + 1) = "imgcached_nowhere";
   const Outcome outcome = run_imgcached(elsewhere);
-  check_refused(outcome, 2, "--db-name: ");
-  check_refused(outcome, 2, settings.images() + " has images: name the database");
+  check_fails(outcome, 2, "--db-name: ");
+  check_fails(outcome, 2, settings.images() + " has images: name the database");
 }
 
 TEST_CASE("command line: too few descriptors are one line that names ulimit -n, exit 2") {
@@ -374,7 +372,7 @@ TEST_CASE("command line: too few descriptors are one line that names ulimit -n, 
   const std::string output = process.read_all();
   const int status = process.wait();
   std::ifstream file(settings.path("errors"));
-  check_refused({status, output, {std::istreambuf_iterator<char>(file), {}}}, 2, "ulimit -n");
+  check_fails({status, output, {std::istreambuf_iterator<char>(file), {}}}, 2, "ulimit -n");
 }
 
 TEST_CASE("bug: SIGTERM while the start waits for the database ends it after 20 s, as a failure") {

@@ -90,6 +90,8 @@ std::vector<Reply> replies_in(std::string_view received) {
   return replies;
 }
 
+http::Headers with(std::string_view name, std::string_view value) { return {{name, value}}; }
+
 std::string request_head(std::string_view method, std::string_view target,
                          const http::Headers& headers) {
   std::string head = fmt::format("{} {} HTTP/1.1\r\n", method, target);

@@ -74,6 +74,8 @@ std::string chunked(std::string_view body, std::size_t chunk_bytes = 16 * 1024);
 // fails the test if there is anything else in it.
 std::vector<Reply> replies_in(std::string_view received);
 
+// Headers of one field.
+http::Headers with(std::string_view name, std::string_view value);
 // The head of a request, with the empty line that ends it.
 std::string request_head(std::string_view method, std::string_view target,
                          const http::Headers& headers = {});

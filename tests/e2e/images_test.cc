@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::size_t limit = Deployment::upload_bytes_max;
 
-http::Headers with(std::string_view name, std::string_view value) { return {{name, value}}; }
-
 DEPLOYED_TEST_CASE("images: all eight types are known by their bytes") {
   Deployment& it = Where::deployment();
   for (const Sample& sample : samples()) {

@@ -10,8 +10,6 @@
 namespace imgcached::e2e {
 namespace {
 
-http::Headers with(std::string_view name, std::string_view value) { return {{name, value}}; }
-
 DEPLOYED_TEST_CASE("raw: a first read is a miss, the next one a hit, with the same bytes") {
   Deployment& it = Where::deployment();
   const std::string image = png(4000, 1);

@@ -21,7 +21,7 @@ namespace imgcached::e2e {
 namespace {
 
 // More than the sockets of a connection hold, so that the server has to wait.
-constexpr std::size_t large_bytes = 6 << 20;
+constexpr std::size_t slowly_read_bytes = 6 << 20;
 
 std::size_t crowd_size() {
   const char* text = std::getenv("IMGCACHED_TEST_SLOW_CLIENTS");
@@ -86,8 +86,8 @@ TEST_CASE("slow: a crowd that never ends its bodies is no harm to others") {
 }
 
 TEST_CASE("slow: a crowd that does not read what it asked for is no harm to others") {
-  Deployment it(OneProcess::kind, {.image_bytes_max = large_bytes});
-  it.upload("large", png(large_bytes, 1));
+  Deployment it(OneProcess::kind, {.image_bytes_max = slowly_read_bytes});
+  it.upload("large", png(slowly_read_bytes, 1));
   it.read("large");
   check_crowd_is_harmless(it, "GET /images/large HTTP/1.1\r\nHost: x\r\n\r\n");
 }
@@ -104,8 +104,8 @@ std::int64_t resident_bytes(pid_t pid) {
 
 TEST_CASE("bug: each slow reader of an image in base64 held a copy of his own") {
   constexpr std::int64_t bytes_each_max = 512 << 10;  // with what a sanitizer adds
-  Deployment it(OneProcess::kind, {.image_bytes_max = large_bytes});
-  it.upload("large", png(large_bytes, 1));
+  Deployment it(OneProcess::kind, {.image_bytes_max = slowly_read_bytes});
+  it.upload("large", png(slowly_read_bytes, 1));
   it.read("large");
   const pid_t server = it.backend_server().pid();
   const std::int64_t before = resident_bytes(server);
@@ -149,7 +149,7 @@ DEPLOYED_TEST_CASE("bug: each slow reader of an image that came anew held a copy
 TEST_CASE("bug: uploads that had gone to their files kept other uploads out") {
   constexpr std::uint64_t held_max = 192 << 10;  // a writer's buffer and a read
   constexpr std::size_t sent_bytes = 1 << 20;
-  Deployment it(OneProcess::kind, {.image_bytes_max = large_bytes});
+  Deployment it(OneProcess::kind, {.image_bytes_max = slowly_read_bytes});
   const std::string part = png(sent_bytes, 1);
   const std::string form =
       "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n";

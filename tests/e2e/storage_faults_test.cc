@@ -25,8 +25,8 @@
 namespace imgcached::e2e {
 namespace {
 
-constexpr std::size_t small_bytes = 20'000;
-constexpr std::size_t large_bytes = 400'000;  // in several pieces: a file before it is whole
+constexpr std::size_t small_file_bytes = 20'000;
+constexpr std::size_t large_file_bytes = 400'000;  // in several pieces: a file before it is whole
 
 constexpr int errors[] = {ENOSPC, EDQUOT, EIO, EMFILE, ENFILE, EROFS, EACCES};
 
@@ -119,7 +119,7 @@ void check_refused(FaultyStore& store, const std::string& key, const std::string
 
 TEST_CASE("a failure of any file operation of an upload refuses it and leaves the old image") {
   FaultyStore store;
-  for (const std::size_t bytes : {small_bytes, large_bytes}) {
+  for (const std::size_t bytes : {small_file_bytes, large_file_bytes}) {
     std::string old_image = png(bytes, 1);
     REQUIRE(put(store.peer, "cat", old_image) == 201);
     const std::set<Operation> operations = store.record([&] {
@@ -128,7 +128,7 @@ TEST_CASE("a failure of any file operation of an upload refuses it and leaves th
     });
     for (const char* name : {"open", "write", "close"}) CHECK(operations.contains({name, "tmp"}));
     CHECK(operations.contains({"rename", "image"}));
-    if (bytes == small_bytes && are_synced_together(store.server)) {
+    if (bytes == small_file_bytes && are_synced_together(store.server)) {
       CHECK(operations.contains({"syncfs", "root"}));
     } else {
       CHECK(operations.contains({"fdatasync", "tmp"}));
@@ -164,34 +164,34 @@ TEST_CASE("a failure of any file operation of an upload refuses it and leaves th
 TEST_CASE("a failure after the commit takes nothing back, and its file goes later") {
   FaultyStore store;
   std::uint64_t seed = 0;
-  REQUIRE(put(store.peer, "cat", png(small_bytes, seed)) == 201);
+  REQUIRE(put(store.peer, "cat", png(small_file_bytes, seed)) == 201);
   for (const int error : errors) {
     CAPTURE(error);
     const std::set<std::string> files = files_of(store.server);
     const LogSince log(store.server);
     store.faults.fail({{"unlink", "image", error}});
-    CHECK(put(store.peer, "cat", png(small_bytes, ++seed)) == 200);
+    CHECK(put(store.peer, "cat", png(small_file_bytes, ++seed)) == 200);
     CHECK(store.faults.strikes() > 0);
     CHECK(log.has("file_left_behind"));
     check_logged(store, log, error);
     CHECK(files_of(store.server).size() == files.size() + 1);
-    store.check_stored("cat", png(small_bytes, seed));
+    store.check_stored("cat", png(small_file_bytes, seed));
     SUBCASE("with the next file that is removed") {
       store.faults.heal();
-      CHECK(put(store.peer, "cat", png(small_bytes, ++seed)) == 200);
+      CHECK(put(store.peer, "cat", png(small_file_bytes, ++seed)) == 200);
     }
     SUBCASE("or at the next start") {
       store.faults.heal();
       store.restart();
     }
     check_files_match_rows(store.server);
-    store.check_stored("cat", png(small_bytes, seed));
+    store.check_stored("cat", png(small_file_bytes, seed));
   }
 }
 
 TEST_CASE("a failure of any file operation of a read is told, and never wrong bytes") {
   FaultyStore store;
-  const std::string image = png(large_bytes, 1);
+  const std::string image = png(large_file_bytes, 1);
   REQUIRE(put(store.peer, "cat", image) == 201);
   const std::set<Operation> operations = store.record([&] { store.check_stored("cat", image); });
   for (const char* name : {"open", "fstat", "read"}) CHECK(operations.contains({name, "image"}));
@@ -224,39 +224,39 @@ TEST_CASE("reads and writes that fall short are gone on with") {
   FaultyStore store;
   for (const std::uint32_t bytes_max : {1u, 1000u, 65'535u}) {
     CAPTURE(bytes_max);
-    const std::string image = png(bytes_max == 1 ? small_bytes : large_bytes, bytes_max);
+    const std::string image = png(bytes_max == 1 ? small_file_bytes : large_file_bytes, bytes_max);
     store.faults.fail({{.operation = "write", .file = "tmp", .bytes_max = bytes_max},
                        {.operation = "read", .file = "image", .bytes_max = bytes_max}});
     CHECK(store.upload("cat", image).status / 100 == 2);
     store.check_stored("cat", image);
     CHECK(store.faults.strikes() >= image.size() / bytes_max);
   }
-  const std::string image = png(large_bytes, 1000);
+  const std::string image = png(large_file_bytes, 1000);
   CHECK(put(store.peer, "cat", image) == 200);
   store.faults.fail({{.operation = "write", .bytes_max = 1000, .times = 200},
                      {.operation = "write", .error = ENOSPC}});
-  check_refused(store, "cat", image, png(large_bytes, 2), ENOSPC);
+  check_refused(store, "cat", image, png(large_file_bytes, 2), ENOSPC);
 }
 
 TEST_CASE("bug: a file that could not be closed was taken for stored") {
   // A network file system may tell only then that it could not write.
   FaultyStore store;
-  const std::string image = png(small_bytes, 1);
+  const std::string image = png(small_file_bytes, 1);
   REQUIRE(put(store.peer, "cat", image) == 201);
   for (const int error : {EIO, EDQUOT}) {
     store.faults.fail({{"close", "tmp", error}});
-    check_refused(store, "cat", image, png(small_bytes, 2), error);
+    check_refused(store, "cat", image, png(small_file_bytes, 2), error);
   }
 }
 
 TEST_CASE("a file whose sync has failed is never trusted, even if the next sync works") {
   // Linux tells of a failed write-back once and calls the pages clean thereafter.
   FaultyStore store;
-  const std::string image = png(small_bytes, 1);
+  const std::string image = png(small_file_bytes, 1);
   REQUIRE(put(store.peer, "cat", image) == 201);
   std::vector<std::tuple<const char*, const char*, std::size_t>> syncs = {
-      {"fdatasync", "tmp", large_bytes}, {"fsync", "directory", large_bytes}};
-  if (are_synced_together(store.server)) syncs.emplace_back("syncfs", "root", small_bytes);
+      {"fdatasync", "tmp", large_file_bytes}, {"fsync", "directory", large_file_bytes}};
+  if (are_synced_together(store.server)) syncs.emplace_back("syncfs", "root", small_file_bytes);
   for (const auto& [name, file, bytes] : syncs) {
     CAPTURE(name);
     store.faults.fail({{.operation = name, .file = file, .error = EIO, .times = 1}});
@@ -268,40 +268,40 @@ TEST_CASE("a file whose sync has failed is never trusted, even if the next sync 
     CHECK(std::count(points.begin(), points.end(), synced) == 1);
     CHECK_FALSE(is_in_order(points, {synced, "before UPDATE images"}));
   }
-  CHECK(put(store.peer, "cat", png(small_bytes, 3)) == 200);
+  CHECK(put(store.peer, "cat", png(small_file_bytes, 3)) == 200);
 }
 
 TEST_CASE("bug: a rename that is carried out and reported as failed left its file behind") {
   // As a network file system does whose answer is lost.
   FaultyStore store;
-  const std::string image = png(small_bytes, 1);
+  const std::string image = png(small_file_bytes, 1);
   REQUIRE(put(store.peer, "cat", image) == 201);
   for (const char* operation : {"rename", "fsync", "fdatasync"}) {
     CAPTURE(operation);
     store.faults.fail({{.operation = operation, .error = EIO, .is_carried_out = true}});
-    check_refused(store, "cat", image, png(large_bytes, 2), EIO);
+    check_refused(store, "cat", image, png(large_file_bytes, 2), EIO);
   }
   store.faults.fail({{.operation = "unlink", .error = EIO, .is_carried_out = true}});
-  CHECK(put(store.peer, "cat", png(small_bytes, 3)) == 200);
+  CHECK(put(store.peer, "cat", png(small_file_bytes, 3)) == 200);
   store.faults.heal();
   check_files_match_rows(store.server);
 }
 
 TEST_CASE("bug: what a refused upload could not remove stayed until the next start") {
   FaultyStore store;
-  std::string image = png(large_bytes, 0);
+  std::string image = png(large_file_bytes, 0);
   REQUIRE(put(store.peer, "cat", image) == 201);
   std::uint64_t seed = 0;
   for (const Fault& fault : {Fault{.operation = "fdatasync", .file = "tmp", .error = EIO},
                              Fault{.operation = "fsync", .file = "directory", .error = EIO}}) {
     CAPTURE(fault.operation);
     store.faults.fail({fault, {.operation = "unlink", .error = EIO}});
-    CHECK(put(store.peer, "cat", png(large_bytes, ++seed)) == 503);
+    CHECK(put(store.peer, "cat", png(large_file_bytes, ++seed)) == 503);
     CHECK(files_of(store.server).size() == 2);
     store.check_stored("cat", image);
     SUBCASE("with the next file that is removed") {
       store.faults.heal();
-      image = png(large_bytes, ++seed);
+      image = png(large_file_bytes, ++seed);
       CHECK(put(store.peer, "cat", image) == 200);
     }
     SUBCASE("or at the next start") {
@@ -315,7 +315,8 @@ TEST_CASE("bug: what a refused upload could not remove stayed until the next sta
 
 TEST_CASE("a removal is carried out though its file can't be removed") {
   FaultyStore store;
-  for (const char* key : {"a", "b", "c"}) REQUIRE(put(store.peer, key, png(small_bytes, 1)) == 201);
+  for (const char* key : {"a", "b", "c"})
+    REQUIRE(put(store.peer, key, png(small_file_bytes, 1)) == 201);
   store.faults.fail({{.operation = "unlink", .error = EROFS}});
   CHECK(store.remove("a") == 204);
   CHECK(store.peer.get("/images/a").status == 404);
@@ -326,14 +327,14 @@ TEST_CASE("a removal is carried out though its file can't be removed") {
   CHECK(store.peer.get("/images/c").status == 404);
   CHECK(files_of(store.server).size() == 1);  // that one does not keep the others
   store.faults.heal();
-  REQUIRE(put(store.peer, "d", png(small_bytes, 1)) == 201);
+  REQUIRE(put(store.peer, "d", png(small_file_bytes, 1)) == 201);
   CHECK(store.remove("d") == 204);
   CHECK(files_of(store.server).empty());
 }
 
 TEST_CASE("when nothing works on the disk, what is cached is served, and /readyz tells") {
   FaultyStore store;
-  const std::string images[] = {png(small_bytes, 1), png(small_bytes, 2)};
+  const std::string images[] = {png(small_file_bytes, 1), png(small_file_bytes, 2)};
   REQUIRE(put(store.peer, "cached", images[0]) == 201);
   REQUIRE(put(store.peer, "cold", images[1]) == 201);
   for (const int error : {EIO, EROFS, EMFILE}) {
@@ -342,7 +343,7 @@ TEST_CASE("when nothing works on the disk, what is cached is served, and /readyz
     store.faults.fail({{.error = error}});
     check_image(store.peer, "cached", images[0]);
     CHECK(store.peer.get("/images/cold").status == 503);
-    CHECK(put(store.peer, "cold", png(small_bytes, 3)) == 503);
+    CHECK(put(store.peer, "cold", png(small_file_bytes, 3)) == 503);
     const Reply ready = store.peer.get("/readyz");
     CHECK(ready.status == 503);
     CHECK(ready.body_has("database: ok"));
@@ -370,7 +371,7 @@ TEST_CASE("bug: /readyz called a full disk ready, as an empty file still found r
 
 TEST_CASE("without a descriptor to spare the connections that live are told, and go on") {
   FaultyStore store;
-  const std::string image = png(large_bytes, 1);
+  const std::string image = png(large_file_bytes, 1);
   REQUIRE(put(store.peer, "cat", image) == 201);
   store.check_stored("cat", image);
   rlimit before;
@@ -378,21 +379,22 @@ TEST_CASE("without a descriptor to spare the connections that live are told, and
   const rlimit none{0, before.rlim_max};  // what is open stays open
   REQUIRE(::prlimit(store.server.pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
   const LogSince log(store.server);
-  check_told(store, store.upload("cat", png(large_bytes, 2)), EMFILE);
-  check_told(store, store.upload("dog", png(small_bytes, 3)), EMFILE);
+  check_told(store, store.upload("cat", png(large_file_bytes, 2)), EMFILE);
+  check_told(store, store.upload("dog", png(small_file_bytes, 3)), EMFILE);
   check_logged(store, log, EMFILE);
   check_image(store.peer, "cat", image);
   CHECK(store.peer.get("/readyz").status == 503);
   REQUIRE(::prlimit(store.server.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
-  CHECK(store.upload("cat", png(large_bytes, 2)).status == 200);
-  store.check_stored("cat", png(large_bytes, 2));
+  CHECK(store.upload("cat", png(large_file_bytes, 2)).status == 200);
+  store.check_stored("cat", png(large_file_bytes, 2));
   CHECK(store.peer.get("/readyz").status == 200);
   check_files_match_rows(store.server);
 }
 
 TEST_CASE("a start that can't list its images is refused and sweeps nothing") {
   FaultyStore store;
-  for (const char* key : {"a", "b", "c"}) REQUIRE(put(store.peer, key, png(small_bytes, 1)) == 201);
+  for (const char* key : {"a", "b", "c"})
+    REQUIRE(put(store.peer, key, png(small_file_bytes, 1)) == 201);
   const std::set<std::string> files = files_of(store.server);
   for (const std::uint32_t skip : {0u, 1u, 128u, 256u}) {
     CAPTURE(skip);
@@ -403,7 +405,7 @@ TEST_CASE("a start that can't list its images is refused and sweeps nothing") {
   }
   store.faults.heal();
   store.restart();
-  for (const char* key : {"a", "b", "c"}) check_image(store.peer, key, png(small_bytes, 1));
+  for (const char* key : {"a", "b", "c"}) check_image(store.peer, key, png(small_file_bytes, 1));
 }
 
 }  // namespace

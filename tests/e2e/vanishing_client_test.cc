@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t large_bytes = 150 * 1024;  // more than is kept in memory
+constexpr std::size_t spilled_bytes = 150 * 1024;  // more than is kept in memory
 constexpr std::size_t stride_default = 1'009;
 
 std::size_t stride() { return std::getenv("IMGCACHED_TEST_EVERY_BYTE") ? 1 : stride_default; }
@@ -148,7 +148,7 @@ TEST_CASE("vanishing: a client that goes at any byte of an upload leaves nothing
 
 TEST_CASE("vanishing: a client that goes within a large upload leaves no file") {
   Deployment& it = OneProcess::deployment();
-  const std::string large = png(large_bytes, 3);
+  const std::string large = png(spilled_bytes, 3);
   it.upload("vanish-warm", large);
   const std::string before = holdings_of(it);
   const std::size_t descriptors = descriptors_of(it);

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using imgcached::test::run_task;
 
-std::string gif(std::string_view what, std::size_t bytes = 64) {
+std::string gif_of(std::string_view what, std::size_t bytes = 64) {
   std::string image = "GIF89a" + std::string(what);
   image.resize(bytes, '.');
   return image;
@@ -66,7 +66,7 @@ TEST_CASE("what was stored is read back, under either durability") {
   for (const Durability durability : {Durability::strict, Durability::none}) {
     Disk disk;
     BlobStore blobs = disk.open(durability);
-    const std::string image = gif("cat");
+    const std::string image = gif_of("cat");
     const Result<BlobWriter::Finished> stored = disk.store(blobs, image);
     REQUIRE(stored.ok());
     CHECK(stored->content_type == "image/gif");
@@ -84,7 +84,7 @@ TEST_CASE("a location is the first two of 32 hexadecimal digits, a slash, and al
   BlobStore blobs = disk.open();
   std::set<std::string> locations;
   for (int i = 0; i < 20; ++i) {
-    const Result<BlobWriter::Finished> stored = disk.store(blobs, gif("the same bytes"));
+    const Result<BlobWriter::Finished> stored = disk.store(blobs, gif_of("the same bytes"));
     REQUIRE(stored.ok());
     const std::string& location = stored->location;
     CHECK(location.size() == 35);
@@ -103,7 +103,7 @@ TEST_CASE("a location is the first two of 32 hexadecimal digits, a slash, and al
 TEST_CASE("an image larger than the writer's buffer comes through in any pieces") {
   Disk disk;
   BlobStore blobs = disk.open();
-  const std::string image = gif("large", 3 * BlobWriter::buffer_bytes + 17);
+  const std::string image = gif_of("large", 3 * BlobWriter::buffer_bytes + 17);
   for (const std::size_t piece_bytes :
        {std::size_t{1000}, BlobWriter::buffer_bytes, image.size()}) {
     CAPTURE(piece_bytes);
@@ -123,8 +123,8 @@ TEST_CASE("an image larger than the writer's buffer comes through in any pieces"
 TEST_CASE("two uploads at a time do not share a temporary file") {
   Disk disk;
   BlobStore blobs = disk.open();
-  const std::string images[] = {gif("one", 2 * BlobWriter::buffer_bytes),
-                                gif("two", 2 * BlobWriter::buffer_bytes)};
+  const std::string images[] = {gif_of("one", 2 * BlobWriter::buffer_bytes),
+                                gif_of("two", 2 * BlobWriter::buffer_bytes)};
   BlobWriter first = blobs.begin();
   BlobWriter second = blobs.begin();
   const std::size_t half = BlobWriter::buffer_bytes;
@@ -159,11 +159,11 @@ TEST_CASE("an image of the limit is stored, one byte more is too large and leave
   Disk disk;
   const std::uint64_t limit = 2 * BlobWriter::buffer_bytes;
   BlobStore blobs = disk.open(Durability::none, limit);
-  CHECK(disk.store(blobs, gif("fits", limit)).ok());
+  CHECK(disk.store(blobs, gif_of("fits", limit)).ok());
   const std::set<std::string> before = disk.files();
 
   BlobWriter writer = blobs.begin();
-  CHECK(disk.run(writer.write(gif("grows", limit))).ok());
+  CHECK(disk.run(writer.write(gif_of("grows", limit))).ok());
   CHECK(disk.files().size() == before.size() + 1);  // it is being streamed
   const Result<void> written = disk.run(writer.write("!"));
   REQUIRE_FALSE(written.ok());
@@ -177,7 +177,7 @@ TEST_CASE("a discarded upload leaves nothing, however far it came") {
   BlobStore blobs = disk.open();
   for (const std::size_t bytes : {std::size_t{10}, 3 * BlobWriter::buffer_bytes}) {
     BlobWriter writer = blobs.begin();
-    CHECK(disk.run(writer.write(gif("never mind", bytes))).ok());
+    CHECK(disk.run(writer.write(gif_of("never mind", bytes))).ok());
     run_task(disk.loop, writer.discard());
     run_task(disk.loop, writer.discard());  // once more does no harm
     CHECK(disk.files().empty());
@@ -190,7 +190,7 @@ TEST_CASE("so many uploads have a file at a time; one more is unavailable, a sma
   REQUIRE(opened.ok());
   BlobStore blobs = std::move(*opened);
   REQUIRE(blobs.prepare().ok());
-  const std::string large = gif("large", BlobWriter::buffer_bytes);
+  const std::string large = gif_of("large", BlobWriter::buffer_bytes);
   BlobWriter first = blobs.begin();
   BlobWriter second = blobs.begin();
   BlobWriter third = blobs.begin();
@@ -201,7 +201,7 @@ TEST_CASE("so many uploads have a file at a time; one more is unavailable, a sma
   CHECK(refused.error().code == Errc::unavailable);
   run_task(disk.loop, third.discard());
   BlobWriter small = blobs.begin();
-  CHECK(disk.run(small.write(gif("small"))).ok());
+  CHECK(disk.run(small.write(gif_of("small"))).ok());
   CHECK(disk.run(small.finish()).ok());
   // Either end of an upload makes room.
   CHECK(disk.run(first.finish()).ok());
@@ -219,7 +219,7 @@ TEST_CASE("unfinished uploads of a former run are removed at the start, images a
   std::string location;
   {
     BlobStore blobs = disk.open();
-    location = disk.store(blobs, gif("kept")).value().location;
+    location = disk.store(blobs, gif_of("kept")).value().location;
   }
   write_file(disk.root + "/tmp/0123456789abcdef0123456789abcdef", "half an ima");
   BlobStore blobs = disk.open();
@@ -263,16 +263,16 @@ TEST_CASE("a store that is opened and not used leaves the disk as it was") {
 
   BlobStore used = disk.open();
   CHECK_FALSE(used.has_images().value());
-  CHECK(disk.store(used, gif("cat")).ok());
+  CHECK(disk.store(used, gif_of("cat")).ok());
   CHECK(used.has_images().value());
 }
 
 TEST_CASE("removing takes what is there and minds nothing that is not") {
   Disk disk;
   BlobStore blobs = disk.open();
-  const std::string first = disk.store(blobs, gif("first")).value().location;
-  const std::string second = disk.store(blobs, gif("second")).value().location;
-  const std::string kept = disk.store(blobs, gif("kept")).value().location;
+  const std::string first = disk.store(blobs, gif_of("first")).value().location;
+  const std::string second = disk.store(blobs, gif_of("second")).value().location;
+  const std::string kept = disk.store(blobs, gif_of("kept")).value().location;
   CHECK(disk.run(blobs.remove({first, "00/gone", second})).ok());
   CHECK(disk.files() == std::set<std::string>{kept});
   const Result<Blob> read = disk.run(blobs.read(first));
@@ -286,7 +286,7 @@ TEST_CASE("a directory that takes no files fails the upload and the probe, and r
   CHECK(disk.run(blobs.probe()).ok());
   fs::remove(disk.root + "/tmp");
   write_file(disk.root + "/tmp", "in the way");  // stops root as well, unlike a mode
-  const Result<BlobWriter::Finished> stored = disk.store(blobs, gif("cat"));
+  const Result<BlobWriter::Finished> stored = disk.store(blobs, gif_of("cat"));
   REQUIRE_FALSE(stored.ok());
   CHECK(stored.error().code == Errc::storage_failed);
   CHECK(stored.error().message.find(disk.root) == std::string::npos);  // that is for the log
@@ -294,7 +294,7 @@ TEST_CASE("a directory that takes no files fails the upload and the probe, and r
 
   fs::remove(disk.root + "/tmp");
   fs::create_directory(disk.root + "/tmp");
-  CHECK(disk.store(blobs, gif("cat")).ok());
+  CHECK(disk.store(blobs, gif_of("cat")).ok());
   CHECK(disk.run(blobs.probe()).ok());
   CHECK(disk.files().size() == 1);
 }
@@ -305,7 +305,7 @@ TEST_CASE("an upload that can't get its final name leaves nothing") {
   for (const auto& entry : fs::directory_iterator(disk.root)) {
     if (entry.is_directory() && entry.path().filename() != "tmp") fs::remove(entry.path());
   }
-  const Result<BlobWriter::Finished> stored = disk.store(blobs, gif("cat"));
+  const Result<BlobWriter::Finished> stored = disk.store(blobs, gif_of("cat"));
   REQUIRE_FALSE(stored.ok());
   CHECK(stored.error().code == Errc::storage_failed);
   CHECK(disk.files().empty());

@@ -32,14 +32,14 @@ std::string avif(std::string_view pitm, std::string_view ipma) {
   return ftyp + box("meta", big(0) + box("pitm", pitm) + box("iprp", ipco + box("ipma", ipma)));
 }
 
-struct Known {
+struct KnownImage {
   const char* what;
   std::string bytes;
   Dimensions dimensions;
 };
 
-const std::vector<Known>& known_images() {
-  static const std::vector<Known> all = {
+const std::vector<KnownImage>& known_images() {
+  static const std::vector<KnownImage> all = {
       {"PNG", "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"s + big(70'000) + big(513), {70'000, 513}},
       {"GIF", "GIF89a\x02\x01\x03\x00"s, {258, 3}},
       {"JPEG behind a preview, a fill byte and a table",
@@ -71,7 +71,7 @@ const std::vector<Known>& known_images() {
 }
 
 TEST_CASE("an image's dimensions are read as its format says them") {
-  for (const Known& known : known_images()) {
+  for (const KnownImage& known : known_images()) {
     CAPTURE(known.what);
     const auto found = image_dimensions(known.bytes);
     REQUIRE(found.has_value());
@@ -89,7 +89,7 @@ TEST_CASE("the dimensions of real images of every type are known") {
 }
 
 TEST_CASE("an image that is cut short has no dimensions, or those it had") {
-  for (const Known& known : known_images()) {
+  for (const KnownImage& known : known_images()) {
     CAPTURE(known.what);
     for (std::size_t length = 0; length < known.bytes.size(); ++length) {
       CAPTURE(length);

@@ -9,12 +9,12 @@ namespace {
 
 using namespace std::string_literals;
 
-struct Known {
+struct KnownType {
   std::string_view type;
   std::string first_bytes;  // no more than are needed to tell
 };
 
-const Known known_types[] = {
+const KnownType known_types[] = {
     {"image/png", "\x89PNG\r\n\x1a\n"s},
     {"image/jpeg", "\xff\xd8\xff"s},
     {"image/gif", "GIF87a"s},
@@ -30,7 +30,7 @@ const Known known_types[] = {
 };
 
 TEST_CASE("each accepted type is told by its first bytes, whatever follows") {
-  for (const Known& known : known_types) {
+  for (const KnownType& known : known_types) {
     CAPTURE(known.type);
     CHECK(sniff_image_type(known.first_bytes) == known.type);
     CHECK(sniff_image_type(known.first_bytes + "<script>alert(1)</script>") == known.type);
@@ -38,7 +38,7 @@ TEST_CASE("each accepted type is told by its first bytes, whatever follows") {
 }
 
 TEST_CASE("a beginning that is cut short is no image") {
-  for (const Known& known : known_types) {
+  for (const KnownType& known : known_types) {
     for (std::size_t length = 0; length < known.first_bytes.size(); ++length) {
       CAPTURE(known.type);
       CAPTURE(length);
@@ -48,7 +48,7 @@ TEST_CASE("a beginning that is cut short is no image") {
 }
 
 TEST_CASE("a change of any byte of the magic makes it no image") {
-  for (const Known& known : known_types) {
+  for (const KnownType& known : known_types) {
     for (std::size_t at = 0; at < known.first_bytes.size(); ++at) {
       std::string changed = known.first_bytes;
       changed[at] = static_cast<char>(changed[at] ^ 0x20);

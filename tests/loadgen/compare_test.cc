@@ -32,7 +32,7 @@ ResultFile slower(unsigned repeats = 5) {
   return result(settings, synthetic::runs(settings, shape, repeats), "random.json");
 }
 
-std::string line(const std::string& text, const std::string& begin) {
+std::string compared(const std::string& text, const std::string& begin) {
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) {
     if (line.starts_with(begin)) return line;
@@ -50,34 +50,34 @@ TEST_CASE("figures stand side by side, with what the intervals say") {
                        "B  random.json, 2024-05-01T12:00:00Z, label Random\n\n"));
   CHECK(text.find("WARNING") == std::string::npos);
   CHECK(text.find("--repeat") == std::string::npos);
-  CHECK(line(text, "throughput, /s").find(" ± ") != std::string::npos);
-  CHECK(line(text, "throughput, /s").ends_with("0.500  worse"));
-  CHECK(line(text, "write.p50, ms").ends_with("  worse"));
-  CHECK(line(text, "read.p50, ms").ends_with("  overlap"));
-  CHECK(line(text, "evictions").ends_with("  differ"));
-  CHECK(line(text, "hit_ratio").find("80.0 %") != std::string::npos);
-  CHECK(line(comparison_text(slower(), lru()), "throughput").ends_with("2.000  better"));
+  CHECK(compared(text, "throughput, /s").find(" ± ") != std::string::npos);
+  CHECK(compared(text, "throughput, /s").ends_with("0.500  worse"));
+  CHECK(compared(text, "write.p50, ms").ends_with("  worse"));
+  CHECK(compared(text, "read.p50, ms").ends_with("  overlap"));
+  CHECK(compared(text, "evictions").ends_with("  differ"));
+  CHECK(compared(text, "hit_ratio").find("80.0 %") != std::string::npos);
+  CHECK(compared(comparison_text(slower(), lru()), "throughput").ends_with("2.000  better"));
   std::istringstream stream(text);
   for (std::string row; std::getline(stream, row);) CHECK(row.size() <= 84);  // ± are two bytes
 }
 
 TEST_CASE("the whole distribution is compared, too") {
   const std::string text = comparison_text(lru(), slower());
-  CHECK(line(text, "all reads, ms")
+  CHECK(compared(text, "all reads, ms")
             .ends_with("p50     p75     p90     p95     p99   p99.9  p99.99"
                        "     max"));
   CHECK(text.find("\nall writes, ms") != std::string::npos);
   const Settings reads_only = synthetic::closed_loop(100, 32, "LRU");
   const ResultFile reads = result(reads_only, synthetic::runs(reads_only, {}, 2), "reads.json");
   CHECK(comparison_text(lru(), reads).find("all writes") == std::string::npos);
-  CHECK(line(comparison_text(lru(), reads), "write.p50").find(" -") != std::string::npos);
+  CHECK(compared(comparison_text(lru(), reads), "write.p50").find(" -") != std::string::npos);
 }
 
 TEST_CASE("without repeats nothing is said of chance") {
   const std::string text = comparison_text(lru(1), slower());
-  CHECK(line(text, "throughput").find("overlap") == std::string::npos);
-  CHECK(line(text, "throughput").find("worse") == std::string::npos);
-  CHECK(line(text, "Without repeats in both").find("--repeat 5") != std::string::npos);
+  CHECK(compared(text, "throughput").find("overlap") == std::string::npos);
+  CHECK(compared(text, "throughput").find("worse") == std::string::npos);
+  CHECK(compared(text, "Without repeats in both").find("--repeat 5") != std::string::npos);
 }
 
 TEST_CASE("results that were not measured alike come with a warning") {
@@ -88,11 +88,11 @@ TEST_CASE("results that were not measured alike come with a warning") {
   other.environment.cores = 8;
   const std::string text = comparison_text(lru(), other);
   CHECK(text.find("\nWARNING: they were not measured alike:\n") != std::string::npos);
-  CHECK(line(text, "  --reads") == "  --reads: 20 in A, 50 in B");
-  CHECK(line(text, "  --keys") == "  --keys: 1000 in A, 77 in B");
-  CHECK(line(text, "  --rate").starts_with("  --rate: nothing in A, 20000"));
-  CHECK(line(text, "  machine").find("4 cores") != std::string::npos);
-  CHECK(line(text, "  generator") == "  generator: 0123abc in A, fedcba9 in B");
+  CHECK(compared(text, "  --reads") == "  --reads: 20 in A, 50 in B");
+  CHECK(compared(text, "  --keys") == "  --keys: 1000 in A, 77 in B");
+  CHECK(compared(text, "  --rate").starts_with("  --rate: nothing in A, 20000"));
+  CHECK(compared(text, "  machine").find("4 cores") != std::string::npos);
+  CHECK(compared(text, "  generator") == "  generator: 0123abc in A, fedcba9 in B");
   CHECK(text.find("kernel:") == std::string::npos);
 }
 

@@ -11,45 +11,43 @@
 namespace imgcached::loadgen {
 namespace {
 
-using Verdict = Ledger::Verdict;
-
 constexpr std::uint64_t run = 77;
 
-Version version(std::uint64_t number) { return {run, number}; }
+Version nth_version(std::uint64_t number) { return {run, number}; }
 
 TEST_CASE("an acknowledged write makes older versions stale and their absence a loss") {
   Ledger ledger(run, 1);
-  CHECK(ledger.judge(0, ledger.before_read(0), std::nullopt) == Verdict::right);
+  CHECK(ledger.judge(0, ledger.before_read(0), std::nullopt) == Ledger::Verdict::right);
   const Ledger::Write first = ledger.begin_write(0);
-  CHECK(first.version == version(1));
+  CHECK(first.version == nth_version(1));
   const Ledger::Expectation before = ledger.before_read(0);
   ledger.acknowledged(first);
   const Ledger::Expectation after = ledger.before_read(0);
-  CHECK(ledger.judge(0, before, std::nullopt) == Verdict::right);  // sent before the answer
-  CHECK(ledger.judge(0, after, std::nullopt) == Verdict::lost);
-  CHECK(ledger.judge(0, after, version(1)) == Verdict::right);
+  CHECK(ledger.judge(0, before, std::nullopt) == Ledger::Verdict::right);  // sent before the answer
+  CHECK(ledger.judge(0, after, std::nullopt) == Ledger::Verdict::lost);
+  CHECK(ledger.judge(0, after, nth_version(1)) == Ledger::Verdict::right);
 
   const Ledger::Write second = ledger.begin_write(0);
-  CHECK(ledger.judge(0, ledger.before_read(0), version(1)) == Verdict::right);
-  CHECK(ledger.judge(0, ledger.before_read(0), version(2)) == Verdict::right);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(1)) == Ledger::Verdict::right);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(2)) == Ledger::Verdict::right);
   ledger.acknowledged(second);
-  CHECK(ledger.judge(0, after, version(1)) == Verdict::right);
-  CHECK(ledger.judge(0, ledger.before_read(0), version(1)) == Verdict::stale);
-  CHECK(ledger.judge(0, ledger.before_read(0), version(2)) == Verdict::right);
+  CHECK(ledger.judge(0, after, nth_version(1)) == Ledger::Verdict::right);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(1)) == Ledger::Verdict::stale);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(2)) == Ledger::Verdict::right);
 }
 
 TEST_CASE("a version that was never written is impossible") {
   Ledger ledger(run, 1);
   ledger.acknowledged(ledger.begin_write(0));
-  CHECK(ledger.judge(0, ledger.before_read(0), version(2)) == Verdict::impossible);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(2)) == Ledger::Verdict::impossible);
 }
 
 TEST_CASE("an image of an earlier run is right until this run has written the key") {
   Ledger ledger(run, 2);
   const Version earlier{run + 1, 9};
-  CHECK(ledger.judge(1, ledger.before_read(1), earlier) == Verdict::right);
+  CHECK(ledger.judge(1, ledger.before_read(1), earlier) == Ledger::Verdict::right);
   ledger.acknowledged(ledger.begin_write(1));
-  CHECK(ledger.judge(1, ledger.before_read(1), earlier) == Verdict::stale);
+  CHECK(ledger.judge(1, ledger.before_read(1), earlier) == Ledger::Verdict::stale);
 }
 
 TEST_CASE("writes that were under way together may end in any order") {
@@ -58,10 +56,10 @@ TEST_CASE("writes that were under way together may end in any order") {
   const Ledger::Write second = ledger.begin_write(0);
   ledger.acknowledged(second);
   ledger.acknowledged(first);
-  CHECK(ledger.judge(0, ledger.before_read(0), version(1)) == Verdict::right);
-  CHECK(ledger.judge(0, ledger.before_read(0), version(2)) == Verdict::right);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(1)) == Ledger::Verdict::right);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(2)) == Ledger::Verdict::right);
   ledger.acknowledged(ledger.begin_write(0));
-  CHECK(ledger.judge(0, ledger.before_read(0), version(2)) == Verdict::stale);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(2)) == Ledger::Verdict::stale);
 }
 
 TEST_CASE("a write of unknown outcome may be carried out at any time later") {
@@ -70,8 +68,8 @@ TEST_CASE("a write of unknown outcome may be carried out at any time later") {
   const Ledger::Write lost = ledger.begin_write(0);
   ledger.unknown(lost);
   for (int i = 0; i < 3; ++i) ledger.acknowledged(ledger.begin_write(0));
-  CHECK(ledger.judge(0, ledger.before_read(0), lost.version) == Verdict::right);
-  CHECK(ledger.judge(0, ledger.before_read(0), version(1)) == Verdict::stale);
+  CHECK(ledger.judge(0, ledger.before_read(0), lost.version) == Ledger::Verdict::right);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(1)) == Ledger::Verdict::stale);
 }
 
 // Its first copy, left behind on a connection that was closed, used to be forgotten
@@ -81,11 +79,11 @@ TEST_CASE("a write that was sent twice may come back at any time later") {
   ledger.acknowledged(ledger.begin_write(0));
   const Ledger::Write twice = ledger.begin_write(0);
   ledger.acknowledged(twice, true);
-  CHECK(ledger.judge(0, ledger.before_read(0), std::nullopt) == Verdict::lost);
-  CHECK(ledger.judge(0, ledger.before_read(0), version(1)) == Verdict::stale);
+  CHECK(ledger.judge(0, ledger.before_read(0), std::nullopt) == Ledger::Verdict::lost);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(1)) == Ledger::Verdict::stale);
   for (int i = 0; i < 3; ++i) ledger.acknowledged(ledger.begin_write(0));
-  CHECK(ledger.judge(0, ledger.before_read(0), twice.version) == Verdict::right);
-  CHECK(ledger.judge(0, ledger.before_read(0), version(1)) == Verdict::stale);
+  CHECK(ledger.judge(0, ledger.before_read(0), twice.version) == Ledger::Verdict::right);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(1)) == Ledger::Verdict::stale);
 }
 
 // Its key's floor never rose again: whatever came after it could go stale unnoticed.
@@ -96,17 +94,17 @@ TEST_CASE("bug: a write that was sent twice, or never answered, hid what was sta
   SUBCASE("never answered") { ledger.unknown(first); }
   for (int i = 0; i < 3; ++i) ledger.acknowledged(ledger.begin_write(0));
   const Ledger::Expectation now = ledger.before_read(0);
-  CHECK(ledger.judge(0, now, first.version) == Verdict::right);
-  CHECK(ledger.judge(0, now, version(2)) == Verdict::stale);
-  CHECK(ledger.judge(0, now, version(3)) == Verdict::stale);
-  CHECK(ledger.judge(0, now, version(4)) == Verdict::right);
+  CHECK(ledger.judge(0, now, first.version) == Ledger::Verdict::right);
+  CHECK(ledger.judge(0, now, nth_version(2)) == Ledger::Verdict::stale);
+  CHECK(ledger.judge(0, now, nth_version(3)) == Ledger::Verdict::stale);
+  CHECK(ledger.judge(0, now, nth_version(4)) == Ledger::Verdict::right);
 }
 
 TEST_CASE("a refused write leaves nothing to wait for") {
   Ledger ledger(run, 1);
   ledger.refused(ledger.begin_write(0));
   ledger.acknowledged(ledger.begin_write(0));
-  CHECK(ledger.judge(0, ledger.before_read(0), version(1)) == Verdict::stale);
+  CHECK(ledger.judge(0, ledger.before_read(0), nth_version(1)) == Ledger::Verdict::stale);
 }
 
 TEST_CASE("new keys may be read once they and all below them are written") {
@@ -172,9 +170,9 @@ TEST_CASE("random writes and reads against a model of a store") {
     const Ledger::Expectation expected = ledger.before_read(key);
     const Model& store = model[key];
     if (store.present == 0) continue;
-    CHECK(ledger.judge(key, expected, version(store.present)) == Verdict::right);
+    CHECK(ledger.judge(key, expected, nth_version(store.present)) == Ledger::Verdict::right);
     if (expected.floor > 1 && !revenants.contains({key, expected.floor - 1})) {
-      CHECK(ledger.judge(key, expected, version(expected.floor - 1)) == Verdict::stale);
+      CHECK(ledger.judge(key, expected, nth_version(expected.floor - 1)) == Ledger::Verdict::stale);
       ++caught;
     }
   }

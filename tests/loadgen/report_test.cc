@@ -11,7 +11,7 @@ using namespace imgcached::loadgen;
 
 namespace {
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> report_lines(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) lines.push_back(line);
@@ -20,7 +20,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 // The first line that begins with it.
 std::string line(const std::string& text, std::string_view begin) {
-  for (const std::string& line : lines_of(text)) {
+  for (const std::string& line : report_lines(text)) {
     if (line.starts_with(begin)) return line;
   }
   FAIL_CHECK("no line begins with " << begin << " in:\n" << text);
@@ -29,8 +29,8 @@ std::string line(const std::string& text, std::string_view begin) {
 
 void check_fits(const std::string& text) {
   INFO(text);
-  CHECK(lines_of(text).size() <= 24);
-  for (const std::string& line : lines_of(text)) CHECK(line.size() <= 80);
+  CHECK(report_lines(text).size() <= 24);
+  for (const std::string& line : report_lines(text)) CHECK(line.size() <= 80);
 }
 
 // A run whose every figure is known.
@@ -139,7 +139,7 @@ TEST_CASE("the summary of everything fits the screen") {
 TEST_CASE("the per-second series as CSV") {
   const Settings settings = synthetic::closed_loop(50, 4, "");
   const std::string text = seconds_csv(synthetic::runs(settings, {}, 2));
-  const std::vector<std::string> lines = lines_of(text);
+  const std::vector<std::string> lines = report_lines(text);
   REQUIRE(lines.size() == 21);
   CHECK(lines[0].starts_with("repeat,second,reads,hits,writes,errors,read_p50_ms"));
   CHECK(lines[1].starts_with("1,0,"));
@@ -160,7 +160,7 @@ TEST_CASE("the summary as CSV has as many values as names") {
   };
   for (const unsigned repeats : {1u, 3u}) {
     const std::vector<std::string> lines =
-        lines_of(summary_csv(settings, synthetic::runs(settings, {}, repeats)));
+        report_lines(summary_csv(settings, synthetic::runs(settings, {}, repeats)));
     REQUIRE(lines.size() == 2);
     CHECK(fields(lines[0]) == fields(lines[1]));
     CHECK(lines[0].find(",read.p99_ms,read.p99_95_ms,") != std::string::npos);
@@ -171,7 +171,7 @@ TEST_CASE("the summary as CSV has as many values as names") {
 TEST_CASE("hgrm_text is what HdrHistogram prints") {
   Histogram histogram;
   for (std::uint64_t ms = 1; ms <= 10; ++ms) histogram.record(ms * 1'000'000);
-  const std::vector<std::string> lines = lines_of(hgrm_text(histogram));
+  const std::vector<std::string> lines = report_lines(hgrm_text(histogram));
   CHECK(lines[0] == "       Value     Percentile TotalCount 1/(1-Percentile)");
   CHECK(lines[1].empty());
   const auto fields = [](const std::string& line) {
@@ -204,7 +204,7 @@ TEST_CASE("hgrm_text is what HdrHistogram prints") {
 }
 
 TEST_CASE("hgrm_text of nothing is still such a file") {
-  const std::vector<std::string> lines = lines_of(hgrm_text(Histogram{}));
+  const std::vector<std::string> lines = report_lines(hgrm_text(Histogram{}));
   REQUIRE(lines.size() == 5);
   CHECK(lines[2].starts_with("#[Mean"));
 }

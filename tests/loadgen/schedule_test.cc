@@ -10,8 +10,6 @@
 namespace imgcached::loadgen {
 namespace {
 
-constexpr std::uint64_t second_ns = 1'000'000'000;
-
 // The arrivals expected in the first `seconds`, by the area of a trapezium.
 double arrivals_by(Rate rate, double duration_s, double seconds) {
   const double within = std::min(seconds, duration_s);

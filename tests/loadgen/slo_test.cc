@@ -9,7 +9,7 @@ namespace {
 using Operation = Slo::Operation;
 using Quantity = Slo::Quantity;
 
-constexpr std::uint64_t ms = 1'000'000;
+constexpr std::uint64_t ms_ns = 1'000'000;
 
 Slo parsed(const std::string& text) {
   const Result<Slo> slo = parse_slo(text);
@@ -18,7 +18,7 @@ Slo parsed(const std::string& text) {
   return *slo;
 }
 
-std::string refusal(const std::string& text) {
+std::string refusal_of(const std::string& text) {
   const Result<Slo> slo = parse_slo(text);
   if (slo) return "accepted";
   CHECK(slo.error().code == Errc::invalid_argument);
@@ -30,14 +30,14 @@ std::string refusal(const std::string& text) {
 RunResult some_run() {
   RunResult result;
   for (std::uint64_t i = 1; i <= 10; ++i) {
-    result.of(Outcome::read_hit).response.record(i * ms);
-    result.of(Outcome::read_miss).response.record((10 + i) * ms);
+    result.of(Outcome::read_hit).response.record(i * ms_ns);
+    result.of(Outcome::read_miss).response.record((10 + i) * ms_ns);
   }
-  result.of(Outcome::read_absent).response.record(30 * ms);
-  result.of(Outcome::write).response.record(100 * ms);
+  result.of(Outcome::read_absent).response.record(30 * ms_ns);
+  result.of(Outcome::write).response.record(100 * ms_ns);
   // None of these may count: time on the wire only, and the time of errors.
-  result.of(Outcome::read_hit).service.record(7'000 * ms);
-  result.of(Outcome::error).response.record(9'000 * ms);
+  result.of(Outcome::read_hit).service.record(7'000 * ms_ns);
+  result.of(Outcome::error).response.record(9'000 * ms_ns);
   result.measured_s = 2;
   return result;
 }
@@ -90,38 +90,40 @@ TEST_CASE("slo: what is bounded, how, and by what") {
 }
 
 TEST_CASE("slo: a refusal says what is accepted") {
-  CHECK(refusal("read.p99") ==
+  CHECK(refusal_of("read.p99") ==
         "\"read.p99\" compares nothing: write read.p99<20ms or hit_ratio>=0.9");
-  CHECK(refusal("") == "\"\" compares nothing: write read.p99<20ms or hit_ratio>=0.9");
-  CHECK(refusal("raed.p99<1s") == "\"raed\" is none of read, write and all; did you mean read?");
-  CHECK(refusal("reads.p99<1s") == "\"reads\" is none of read, write and all; did you mean read?");
-  CHECK(refusal("get.p99<1s") == "\"get\" is none of read, write and all");
-  CHECK(refusal("read.maen<1s") ==
+  CHECK(refusal_of("") == "\"\" compares nothing: write read.p99<20ms or hit_ratio>=0.9");
+  CHECK(refusal_of("raed.p99<1s") == "\"raed\" is none of read, write and all; did you mean read?");
+  CHECK(refusal_of("reads.p99<1s") ==
+        "\"reads\" is none of read, write and all; did you mean read?");
+  CHECK(refusal_of("get.p99<1s") == "\"get\" is none of read, write and all");
+  CHECK(refusal_of("read.maen<1s") ==
         "\"maen\" is none of p99 (or another percentile), mean and max; did you mean mean?");
-  CHECK(refusal("read.99<1s") == "\"99\" is none of p99 (or another percentile), mean and max");
+  CHECK(refusal_of("read.99<1s") == "\"99\" is none of p99 (or another percentile), mean and max");
   for (const std::string percentile : {"p", "p0", "p100.1", "p-1", "pq", "p99%", "pinf"}) {
-    CHECK(refusal("read." + percentile + "<1s") ==
+    CHECK(refusal_of("read." + percentile + "<1s") ==
           "\"" + percentile + "\" is no percentile: write p50, p99 or p99.9");
   }
   const std::string subjects =
       " is nothing that is measured: write read.p99, write.mean, all.max, throughput or hit_ratio";
-  CHECK(refusal("throughtput>1") == "\"throughtput\"" + subjects + "; did you mean throughput?");
-  CHECK(refusal("hitratio>1") == "\"hitratio\"" + subjects + "; did you mean hit_ratio?");
-  CHECK(refusal("read<1s") == "\"read\"" + subjects);
-  CHECK(refusal("<1s") == "\"\"" + subjects);
+  CHECK(refusal_of("throughtput>1") == "\"throughtput\"" + subjects + "; did you mean throughput?");
+  CHECK(refusal_of("hitratio>1") == "\"hitratio\"" + subjects + "; did you mean hit_ratio?");
+  CHECK(refusal_of("read<1s") == "\"read\"" + subjects);
+  CHECK(refusal_of("<1s") == "\"\"" + subjects);
 
-  CHECK(refusal("read.p99>1s") == "\"read.p99>1s\": read.p99 is bounded from above, by < or <=");
-  CHECK(refusal("throughput<1") ==
+  CHECK(refusal_of("read.p99>1s") == "\"read.p99>1s\": read.p99 is bounded from above, by < or <=");
+  CHECK(refusal_of("throughput<1") ==
         "\"throughput<1\": throughput is bounded from below, by > or >=");
-  CHECK(refusal("hit_ratio<=1") == "\"hit_ratio<=1\": hit_ratio is bounded from below, by > or >=");
+  CHECK(refusal_of("hit_ratio<=1") ==
+        "\"hit_ratio<=1\": hit_ratio is bounded from below, by > or >=");
 
-  CHECK(refusal("read.p99<20") == "\"20\" has no unit: write 20s or 20ms");
-  CHECK(refusal("read.p99<") == "\"\" is no duration: write 500ms, 30s or 5m");
-  CHECK(refusal("read.p99<<1s") == "\"<1s\" is no duration: write 500ms, 30s or 5m");
-  CHECK(refusal("read.p99=<1s") != "accepted");
-  CHECK(refusal("read.p99< 1s") == "\" 1s\" is no duration: write 500ms, 30s or 5m");
-  CHECK(refusal("hit_ratio>=90") == "\"90\" is no number from 0 to 1");
-  CHECK(refusal("throughput>fast") == "\"fast\" is no number from 0 to 1000000000");
+  CHECK(refusal_of("read.p99<20") == "\"20\" has no unit: write 20s or 20ms");
+  CHECK(refusal_of("read.p99<") == "\"\" is no duration: write 500ms, 30s or 5m");
+  CHECK(refusal_of("read.p99<<1s") == "\"<1s\" is no duration: write 500ms, 30s or 5m");
+  CHECK(refusal_of("read.p99=<1s") != "accepted");
+  CHECK(refusal_of("read.p99< 1s") == "\" 1s\" is no duration: write 500ms, 30s or 5m");
+  CHECK(refusal_of("hit_ratio>=90") == "\"90\" is no number from 0 to 1");
+  CHECK(refusal_of("throughput>fast") == "\"fast\" is no number from 0 to 1000000000");
 }
 
 TEST_CASE("slo: response times of reads, of writes, and of both") {

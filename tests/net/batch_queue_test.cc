@@ -14,7 +14,7 @@
 namespace imgcached::net {
 namespace {
 
-constexpr std::uint64_t forever_ms = 20'000;
+constexpr std::uint64_t long_ms = 20'000;
 
 struct Letter {
   char name = '?';
@@ -191,11 +191,11 @@ TEST_CASE("bug: what one queue passed on to another one waited for the next even
                  [&](Letters::Batch batch) { return append(passed, std::move(batch)); });
   Timer timer(first.loop);
   timer.start(
-      forever_ms, [](void*) {}, nullptr);
+      long_ms, [](void*) {}, nullptr);
   const std::uint64_t began_ms = first.loop.now_ms();
   imgcached::test::run_task(first.loop, pass_on(first, second));
   CHECK(passed == "b");
-  CHECK(first.loop.now_ms() - began_ms < forever_ms);
+  CHECK(first.loop.now_ms() - began_ms < long_ms);
 }
 
 Task<void> come_after(Rig& rig, Timer& timer) {

@@ -9,6 +9,7 @@
 namespace imgcached::net {
 namespace {
 
+using test::forever_ms;
 using test::run_task;
 
 struct Fixture {
@@ -41,8 +42,6 @@ struct Fixture {
     CHECK(loop.live_handles() == 0);
   }
 };
-
-constexpr std::uint64_t forever_ms = 1'000'000;
 
 TEST_CASE("a deadline is met once, and not again before it is set again") {
   Fixture fixture;

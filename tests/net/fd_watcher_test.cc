@@ -14,11 +14,10 @@
 namespace imgcached::net {
 namespace {
 
+using test::forever_ms;
 using test::keep_result;
 using test::run_task;
 using test::run_until;
-
-constexpr std::uint64_t forever_ms = 1'000'000;
 
 struct SocketPair {
   SocketPair() { REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0); }

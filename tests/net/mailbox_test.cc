@@ -129,12 +129,12 @@ TEST_CASE("a called task may wait on the other loop before it answers") {
   loop.run();
 }
 
-struct Outcomes {
+struct Calls {
   int done = 0;
   int refused = 0;
 };
 
-Task<void> count(Mailbox& there, Mailbox& here, Outcomes& outcomes) {
+Task<void> count(Mailbox& there, Mailbox& here, Calls& outcomes) {
   auto nothing = []() -> Result<void> { return {}; };
   Result<void> result = co_await call(there, here, nothing);
   if (result) {
@@ -150,7 +150,7 @@ TEST_CASE("beyond the bound of the queue a call is refused, and accepted again l
   Mailbox here(loop_here);
   Mailbox there(loop_there);
   Gate gate;
-  Outcomes outcomes;
+  Calls outcomes;
   for (int i = 0; i < Mailbox::calls_max + 3; ++i) gate.spawn(count(there, here, outcomes));
   CHECK(outcomes.refused == 3);
   CHECK(gate.running() == Mailbox::calls_max);

@@ -27,12 +27,12 @@ Task<Result<void>> failing(Loop& loop) {
   co_return result;
 }
 
-struct Outcomes {
+struct Offloads {
   std::size_t done = 0;
   std::size_t refused = 0;
 };
 
-Task<void> count(Loop& loop, Outcomes& outcomes) {
+Task<void> count(Loop& loop, Offloads& outcomes) {
   auto job = []() -> Result<void> { return {}; };
   Result<void> result = co_await offload(loop, job);
   if (result) {
@@ -63,7 +63,7 @@ TEST_CASE("a job brings its error back") {
 TEST_CASE("beyond the bound of the queue a job is refused, and accepted again later") {
   Loop loop;
   Gate gate;
-  Outcomes outcomes;
+  Offloads outcomes;
   for (std::size_t i = 0; i < offload_jobs_max + 3; ++i) gate.spawn(count(loop, outcomes));
   CHECK(loop.live_jobs() == offload_jobs_max);
   CHECK(outcomes.refused == 3);

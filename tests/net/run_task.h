@@ -5,6 +5,7 @@
 // that counts them calls loop.run() first.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -14,6 +15,9 @@
 #include "net/loop.h"
 
 namespace imgcached::test {
+
+// Longer than any test: what is waited for is something else.
+inline constexpr std::uint64_t forever_ms = 1'000'000;
 
 inline void run_task(net::Loop& loop, Task<void> task) {
   uv_update_time(loop.raw());  // it stood still since the loop's last turn

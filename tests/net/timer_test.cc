@@ -10,6 +10,7 @@
 namespace imgcached::net {
 namespace {
 
+using test::forever_ms;
 using test::run_task;
 
 Task<void> wait_and_note(Loop& loop, std::uint64_t timeout_ms, char name, std::string& order) {
@@ -23,8 +24,6 @@ Task<void> note_wait(Timer& timer, std::uint64_t timeout_ms, std::string& notes)
   const bool passed = co_await timer.wait(timeout_ms);
   notes += passed ? "passed " : "ended ";
 }
-
-constexpr std::uint64_t forever_ms = 1'000'000;
 
 TEST_CASE("a wait takes its time, and waits end in the order of their times") {
   Loop loop;

@@ -12,7 +12,6 @@
 namespace imgcached::loadgen {
 namespace {
 
-constexpr std::uint64_t second_ns = 1'000'000'000;
 // Longer than any run: what is waited for is the timer.
 constexpr std::uint64_t patience_ms = std::uint64_t{1} << 40;
 

@@ -24,15 +24,15 @@ using png::big_endian;
 constexpr double sigma_max = 3;  // then the mean is 90 times the median
 
 // From the largest to the smallest, so that text() finds the shortest.
-struct Unit {
+struct SizeUnit {
   std::string_view name;
   std::uint64_t bytes;
 };
-constexpr Unit units[] = {{"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}};
+constexpr SizeUnit size_units[] = {{"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}};
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   std::uint64_t unit_bytes = 1;
-  for (const Unit& unit : units) {
+  for (const SizeUnit& unit : size_units) {
     if (text.ends_with(unit.name)) {
       unit_bytes = unit.bytes;
       text.remove_suffix(unit.name.size());
@@ -47,7 +47,7 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
 }
 
 std::string size_text(std::uint64_t bytes) {
-  for (const Unit& unit : units) {
+  for (const SizeUnit& unit : size_units) {
     if (bytes % unit.bytes == 0) return fmt::format("{}{}", bytes / unit.bytes, unit.name);
   }
   return {};

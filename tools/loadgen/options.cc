@@ -29,9 +29,7 @@ constexpr std::uint16_t backend_port = 5000, cache_port = 5001;
 // Where --find-max begins, if nobody says where.
 constexpr Rate search_start{1'000, 1'000};
 
-Error refused(std::string message) { return Error{Errc::invalid_argument, std::move(message)}; }
-
-Error refused(const std::string& what, const std::string& why) {
+Error misused(const std::string& what, const std::string& why) {
   return refused(what + ": " + why);
 }
 
@@ -487,33 +485,33 @@ Result<void> resolve_load(const CommandFlags& flags, Settings& settings) {
   const bool has_rate = flags.given("--rate");
   const bool says_closed = flags.given("--mode") && load.model == Model::closed;
   if (settings.find_max && says_closed) {
-    return refused("--find-max", "searches a rate, which --mode closed does not have");
+    return misused("--find-max", "searches a rate, which --mode closed does not have");
   }
   if (has_rate && says_closed) {
-    return refused("--rate", "goes with --mode open; in closed mode the server sets the pace");
+    return misused("--rate", "goes with --mode open; in closed mode the server sets the pace");
   }
   if (settings.find_max || has_rate) load.model = Model::open;
   if (settings.find_max && !has_rate) load.rate = search_start;
   if (load.model == Model::open && !settings.find_max && !has_rate) {
-    return refused("--mode", "open needs --rate, such as --rate 20000, or --find-max");
+    return misused("--mode", "open needs --rate, such as --rate 20000, or --find-max");
   }
   if (load.model == Model::closed && flags.given("--arrivals")) {
-    return refused("--arrivals", "goes with the open mode: add --rate, such as --rate 20000");
+    return misused("--arrivals", "goes with the open mode: add --rate, such as --rate 20000");
   }
   if (!settings.find_max) return {};
   if (settings.slos.empty()) {
-    return refused("--find-max", "needs an --slo to search by, such as --slo 'read.p99<20ms'");
+    return misused("--find-max", "needs an --slo to search by, such as --slo 'read.p99<20ms'");
   }
   if (load.rate.from != load.rate.to) {
-    return refused("--rate", "is where --find-max begins: one rate, not a ramp");
+    return misused("--rate", "is where --find-max begins: one rate, not a ramp");
   }
-  if (flags.given("--repeat")) return refused("--repeat", "goes without --find-max");
+  if (flags.given("--repeat")) return misused("--repeat", "goes without --find-max");
   return {};
 }
 
 Result<void> resolve_workload(const CommandFlags& flags, Settings& settings) {
   if (flags.given("--images") && flags.given("--sizes")) {
-    return refused("--sizes", "is for generated images, so it goes without --images");
+    return misused("--sizes", "is for generated images, so it goes without --images");
   }
   for (const Slo& slo : settings.slos) {
     const bool unread =
@@ -521,7 +519,7 @@ Result<void> resolve_workload(const CommandFlags& flags, Settings& settings) {
     const bool unwritten =
         slo.operation == Slo::Operation::write && settings.workload.reads_percent == 100;
     if (unread || unwritten) {
-      return refused("--slo", fmt::format("\"{}\" can't be measured with {}", slo.text,
+      return misused("--slo", fmt::format("\"{}\" can't be measured with {}", slo.text,
                                           settings.workload.ratio_text()));
     }
   }
@@ -534,12 +532,12 @@ Result<void> resolve(const CommandFlags& flags, Settings& settings) {
   if (!resolved) return resolved;
   if (settings.command == Command::plot) {
     if (settings.inputs[0].empty()) {
-      return refused("plot", "of what? Name the directory that sweep wrote: loadgen plot DIR");
+      return misused("plot", "of what? Name the directory that sweep wrote: loadgen plot DIR");
     }
     if (settings.out.empty()) settings.out = settings.inputs[0];
   }
   if (settings.command == Command::compare && settings.inputs[1].empty()) {
-    return refused("compare", "needs two results: loadgen compare A.json B.json");
+    return misused("compare", "needs two results: loadgen compare A.json B.json");
   }
   const bool measures = settings.command == Command::run || settings.command == Command::sweep;
   if (measures && !settings.cache && settings.server.port == backend_port) {

@@ -13,17 +13,17 @@
 namespace imgcached::loadgen {
 namespace {
 
-struct Unit {
+struct TimeUnit {
   std::string_view name;
   double ns;
 };
-constexpr Unit units[] = {{"ns", 1},  {"us", 1e3}, {"ms", 1e6},
-                          {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
+constexpr TimeUnit time_units[] = {{"ns", 1},  {"us", 1e3}, {"ms", 1e6},
+                                   {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
 constexpr double duration_max_ns = 24 * 3.6e12;
 
-Error refused(std::string message) { return Error{Errc::invalid_argument, std::move(message)}; }
-
 }  // namespace
+
+Error refused(std::string message) { return Error{Errc::invalid_argument, std::move(message)}; }
 
 Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min, std::uint64_t max) {
   std::uint64_t value = 0;
@@ -60,9 +60,9 @@ Result<double> parse_duration_ns(std::string_view text) {
   if (value && name.empty()) {
     return refused(fmt::format("\"{}\" has no unit: write {}s or {}ms", text, text, text));
   }
-  const Unit* const unit = std::find_if(std::begin(units), std::end(units),
-                                        [&](const Unit& one) { return one.name == name; });
-  if (!value || *value < 0 || unit == std::end(units)) {
+  const TimeUnit* const unit = std::find_if(std::begin(time_units), std::end(time_units),
+                                            [&](const TimeUnit& one) { return one.name == name; });
+  if (!value || *value < 0 || unit == std::end(time_units)) {
     return refused(fmt::format("\"{}\" is no duration: write 500ms, 30s or 5m", text));
   }
   if (*value * unit->ns > duration_max_ns) {

@@ -10,6 +10,9 @@
 
 namespace imgcached::loadgen {
 
+// The error of whatever can't be read.
+Error refused(std::string message);
+
 // All bounds are inclusive.
 Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min, std::uint64_t max);
 Result<double> parse_number_between(std::string_view text, double min, double max);

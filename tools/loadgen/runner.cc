@@ -11,8 +11,7 @@
 namespace imgcached::loadgen {
 namespace {
 
-constexpr std::uint64_t ms_ns = 1'000'000;
-constexpr std::uint64_t second_ns = 1'000 * ms_ns;
+constexpr std::uint64_t ms_ns = second_ns / 1'000;
 constexpr int preload_attempts_max = 5;
 constexpr std::uint64_t preload_retry_ms = 200;
 constexpr std::uint64_t reconnect_pause_ms = 100;

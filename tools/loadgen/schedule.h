@@ -17,6 +17,8 @@
 
 namespace imgcached::loadgen {
 
+constexpr std::uint64_t second_ns = 1'000'000'000;
+
 // Operations a second, at the beginning and at the end.
 struct Rate {
   double from = 0;

@@ -16,8 +16,6 @@ using Quantity = Slo::Quantity;
 
 constexpr double throughput_max = 1e9;
 
-Error refused(std::string message) { return Error{Errc::invalid_argument, std::move(message)}; }
-
 bool is_time(Quantity quantity) {
   return quantity != Quantity::throughput && quantity != Quantity::hit_ratio;
 }
