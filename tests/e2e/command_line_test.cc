@@ -123,10 +123,10 @@ TEST_CASE("command line: a bad flag or setting is one line that names it, exit 2
   }
   // The address is one, but of no host.
   const Outcome listening = run_imgcached(settings.with({"--listen", "a\nb:1"}));
-  check_refused(listening, 2, "--listen: ");
+  check_fails(listening, 2, "--listen: ");
   CHECK(std::count(listening.errors.begin(), listening.errors.end(), '\n') == 1);
   // Whatever else is missing.
-  check_refused(run_imgcached({"--durability", "some"}), 2, "--durability: ");
+  check_fails(run_imgcached({"--durability", "some"}), 2, "--durability: ");
 
   const char* missing = "/nonexistent/config.toml";
   check_fails(run_imgcached(settings.with({"--config", missing})), 2, missing);
@@ -142,11 +142,11 @@ TEST_CASE("bug: what is no file was waited for, read without end, or named witho
     CAPTURE(path);
     for (const char* flag : {"--config", "--token-file", "--db-password-file"}) {
       const Outcome outcome = run_imgcached(settings.with({flag, path}));
-      check_refused(outcome, 2, std::string(flag) + ": ");
-      check_refused(outcome, 2, path);
+      check_fails(outcome, 2, std::string(flag) + ": ");
+      check_fails(outcome, 2, path);
     }
-    check_refused(run_in({"IMGCACHED_CONFIG=" + path}, settings.with({})), 2,
-                  "IMGCACHED_CONFIG: --config: ");
+    check_fails(run_in({"IMGCACHED_CONFIG=" + path}, settings.with({})), 2,
+                "IMGCACHED_CONFIG: --config: ");
   }
 }
 

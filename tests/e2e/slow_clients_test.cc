@@ -124,9 +124,9 @@ TEST_CASE("bug: each slow reader of an image in base64 held a copy of his own") 
 
 DEPLOYED_TEST_CASE("bug: each slow reader of an image that came anew held a copy of his own") {
   constexpr std::size_t readers = 120;
-  constexpr std::int64_t copies_bytes = readers * large_bytes;
-  Deployment it(Where::kind, {.image_bytes_max = large_bytes});
-  it.upload("large", png(large_bytes, 1));
+  constexpr std::int64_t copies_bytes = readers * slowly_read_bytes;
+  Deployment it(Where::kind, {.image_bytes_max = slowly_read_bytes});
+  it.upload("large", png(slowly_read_bytes, 1));
   // Off: each read is of the file. On: with the cache elsewhere each is of its copy.
   for (const char* capacity_mb : {"0", "100"}) {
     CAPTURE(capacity_mb);
@@ -142,7 +142,7 @@ DEPLOYED_TEST_CASE("bug: each slow reader of an image that came anew held a copy
     }
     // What a sanitizer keeps of freed memory is a quarter of a gigabyte.
     CHECK(resident_bytes(server) - before < copies_bytes / 2);
-    CHECK(it.read("large").size() == large_bytes);
+    CHECK(it.read("large").size() == slowly_read_bytes);
   }
 }
 
@@ -202,16 +202,16 @@ TEST_CASE("bug: uploads that dripped into their files kept all other large ones 
   constexpr auto drip_interval = std::chrono::milliseconds(500);
   constexpr std::size_t drip_bytes = 2'000;
   Deployment::Options options;
-  options.image_bytes_max = large_bytes;
+  options.image_bytes_max = slowly_read_bytes;
   options.launcher = {"sh", "-c", "ulimit -n 304; exec \"$@\"", "sh"};
   Deployment it(OneProcess::kind, options);
   Crowd dripping;
-  const std::string image = png(large_bytes, 1);
+  const std::string image = png(slowly_read_bytes, 1);
   for (std::size_t i = 0; i < files_max; ++i) {
     dripping.push_back(std::make_unique<Peer>(it.backend_server().backend_port()));
     dripping.back()->send(
         fmt::format("PUT /images/{} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", i,
-                    large_bytes) +
+                    slowly_read_bytes) +
         image.substr(0, 200'000));
   }
   eventually("each of them has a file", [&] { return it.files().size() == files_max; });

@@ -320,7 +320,7 @@ TEST_CASE("the scarcer files for uploads get, the faster an upload that has one 
   REQUIRE(blobs->prepare().ok());
   std::vector<BlobWriter> writers;
   for (std::size_t i = 0; i <= files_max; ++i) writers.push_back(blobs->begin());
-  const std::string large = gif("large", BlobWriter::buffer_bytes);
+  const std::string large = gif_of("large", BlobWriter::buffer_bytes);
   const std::uint64_t paces[files_max] = {0, 0, BlobWriter::pace_max / 2, BlobWriter::pace_max};
   for (std::size_t i = 0; i < files_max; ++i) {
     const std::uint64_t pace = paces[i];
