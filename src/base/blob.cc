@@ -20,8 +20,7 @@ Digest from_xxh(XXH128_hash_t hash) { return {hash.high64, hash.low64}; }
 // Pages of their own for some bytes; null if the system gives none. They are made when
 // they are first written, so that what was only announced costs nothing.
 void* map_pages(std::size_t bytes) {
-  void* pages =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return pages == MAP_FAILED ? nullptr : pages;
 }
 
