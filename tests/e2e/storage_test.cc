@@ -23,15 +23,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A file system of its own for the images of a server.
+// A file system of its own for the images of a server, which move there.
 class SmallDisk {
  public:
-  // Empty when mounting is not permitted.
+  // False when mounting is not permitted.
   SmallDisk(Server& server, const std::string& size) : path_(server.images_directory()) {
     REQUIRE(server.terminate() == 0);
+    const ScratchDirectory meanwhile;
+    const std::string copy = meanwhile.path() + "/images";
+    fs::copy(path_, copy, fs::copy_options::recursive);
     const std::string options = "size=" + size + ",mode=0700";
     mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, options.c_str()) == 0;
     if (!mounted_) MESSAGE("not tried, as a tmpfs can't be mounted: " << std::strerror(errno));
+    if (mounted_) fs::copy(copy, path_, fs::copy_options::recursive);
     server.restart();
   }
   ~SmallDisk() {
