@@ -6,12 +6,6 @@
 namespace imgcached {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool is_pooling = false;
-#else
-constexpr bool is_pooling = true;
-#endif
-
 constexpr std::size_t granule = 64;
 constexpr std::size_t sizes = 32;  // up to 2 KiB
 
@@ -43,7 +37,7 @@ struct AtEnd {
 };
 
 constexpr std::size_t index_of(std::size_t bytes) { return (bytes + granule - 1) / granule - 1; }
-constexpr bool fits(std::size_t bytes) { return is_pooling && index_of(bytes) < sizes; }
+constexpr bool fits(std::size_t bytes) { return FramePool::is_pooling && index_of(bytes) < sizes; }
 
 }  // namespace
 

@@ -18,6 +18,12 @@ class FramePool {
   // REQUIRES: what allocate() has given for so many bytes, to whichever thread.
   static void free(void* frame, std::size_t bytes) noexcept;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  static constexpr bool is_pooling = false;
+#else
+  static constexpr bool is_pooling = true;
+#endif
+
   // Frames that the calling thread keeps for others.
   static std::size_t kept();
 

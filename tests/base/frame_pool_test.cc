@@ -11,11 +11,7 @@
 namespace imgcached {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool is_pooling = false;
-#else
-constexpr bool is_pooling = true;
-#endif
+constexpr bool is_pooling = FramePool::is_pooling;
 
 // In a thread of its own, whose pool is empty.
 template <class Function>

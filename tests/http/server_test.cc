@@ -458,6 +458,18 @@ void pass_time(ServerFixture& fixture, std::uint64_t ms) {
   run_until(fixture.loop, [&] { return passed; });
 }
 
+// Sends byte by byte, and is told to stop before all of them have come.
+void check_refused_while_dripping(ServerFixture& fixture, Peer& peer, std::size_t drops_max) {
+  std::size_t drops = 0;
+  while (drops < drops_max && fixture.server->stats().responses_by_class[4] == 0) {
+    pass_time(fixture, 5);
+    if (!peer.try_send("x")) break;
+    ++drops;
+  }
+  CHECK(drops < drops_max);
+  CHECK(peer.receive().status == 408);
+}
+
 // A byte before each time limit used to hold a connection for as long as one liked.
 TEST_CASE("a body that drips is 408, however much of it had come") {
   ServerFixture fixture;
@@ -471,14 +483,7 @@ TEST_CASE("a body that drips is 408, however much of it had come") {
   Peer peer(fixture);
   peer.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " +
             std::to_string(begin.size() + drops_max + 1) + "\r\n\r\n" + begin);
-  std::size_t drops = 0;
-  while (drops < drops_max && fixture.server->stats().responses_by_class[4] == 0) {
-    pass_time(fixture, 5);
-    if (!peer.try_send("x")) break;
-    ++drops;
-  }
-  CHECK(drops < drops_max);
-  CHECK(peer.receive().status == 408);
+  check_refused_while_dripping(fixture, peer, drops_max);
 }
 
 TEST_CASE("a body that is slower than its handler has come to ask is 408") {
@@ -491,14 +496,7 @@ TEST_CASE("a body that is slower than its handler has come to ask is 408") {
   Peer peer(fixture);
   peer.send("POST /measure HTTP/1.1\r\nHost: x\r\nContent-Length: " +
             std::to_string(drops_max + 1) + "\r\n\r\n");
-  std::size_t drops = 0;
-  while (drops < drops_max && fixture.server->stats().responses_by_class[4] == 0) {
-    pass_time(fixture, 5);
-    if (!peer.try_send("x")) break;
-    ++drops;
-  }
-  CHECK(drops < drops_max);
-  CHECK(peer.receive().status == 408);
+  check_refused_while_dripping(fixture, peer, drops_max);
 }
 
 TEST_CASE("a slow body that keeps to the pace is read to its end, for longer than any pause") {
