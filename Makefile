@@ -12,10 +12,13 @@ JOBS      := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 MAKEFLAGS += --no-print-directory $(JOBS)
 
 # --- Flags ---------------------------------------------------------------------------------------
-# Asserts stay on everywhere. At -O0 GCC grows the stack in long await loops, hence -O1. GCC 12 sees
-# uninitialised members in every moved std::variant. What a unit includes it takes for headers,
+# Asserts stay on everywhere. UBSan's checks of each pointer take GCC a third of its time, and ASan
+# sees what comes of a bad one. At -O0 GCC grows the stack in long await loops, hence -O1. GCC 12
+# sees uninitialised members in every moved std::variant. What a unit includes it takes for headers,
 # where a type in an unnamed namespace were a mistake.
 OPTIMIZE   := $(if $(SANITIZER),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZER) \
+                $(if $(findstring undefined,$(SANITIZER)),\
+                  -fno-sanitize=null -fno-sanitize=alignment -fno-sanitize=vptr) \
                 -fno-sanitize-recover=all,-O2)
 CXXFLAGS   ?= $(if $(SANITIZER),-g1 -Wno-subobject-linkage,-g) \
                 -Wall -Wextra -Wpedantic -Wno-maybe-uninitialized
@@ -40,16 +43,14 @@ objects     = $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard $(1)))
 rooms       = $(call objects,$(if $(SANITIZER),$(filter $(LONE),$(wildcard $(1))) $(shell \
                 tools/units $(BUILD)/units $(filter-out $(LONE),$(wildcard $(1)))),$(1)))
 # With flags of their own, or in one program of several.
-LONE       := $(addprefix tests/e2e/,fixture.cc fixture_test.cc) \
-              $(addprefix tools/loadgen/,environment.cc main.cc plot.cc)
+LONE       := $(addprefix tools/loadgen/,environment.cc main.cc plot.cc)
 LIBRARY    := $(call rooms,$(ROOMS:%=src/%/*.cc)) $(BUILD)/obj/libllhttp.a
 PROGRAM    := $(call objects,src/*.cc)
 TEST_MAIN  := $(BUILD)/obj/tests/main.o
 UNIT       := $(call objects,tests/*_test.cc) $(call rooms,$(ROOMS:%=tests/%/*.cc) tests/loadgen/*.cc) \
               $(call objects,tests/fuzz/*.cc src/config.cc) \
               $(call objects,$(addprefix tests/e2e/,fixture.cc http_peer.cc test_images.cc))
-E2E        := $(call rooms,tests/e2e/*.cc) \
-              $(call objects,$(addprefix tests/loadgen/,graph_check.cc png_reader.cc))
+E2E        := $(call objects,tests/e2e/*.cc $(addprefix tests/loadgen/,graph_check.cc png_reader.cc))
 BENCHES    := $(BUILD)/bench-client $(BUILD)/bench-disk-limit
 LOADGEN    := $(filter-out $(BUILD)/obj/tools/loadgen/main.o,$(call rooms,tools/loadgen/*.cc))
 
@@ -84,14 +85,24 @@ tests: $(PROGRAMS) $(TESTS) $(FAULTS)  ## build the tests without running them
 
 $(BUILD)/imgcached: $(PROGRAM) $(LIBRARY)
 $(BUILD)/tests/unit: $(TEST_MAIN) $(UNIT) $(LOADGEN) $(LIBRARY)
+ifeq ($(SANITIZER),)
 $(BUILD)/tests/e2e: $(TEST_MAIN) $(E2E) $(LIBRARY)
+else
+# These tests find the program beside them, and only that is what a sanitizer is to look at.
+$(BUILD)/tests/e2e: force
+	@$(MAKE) SANITIZER= BUILD=build build/tests/e2e
+	@mkdir -p $(@D)
+	@cp -u build/tests/e2e $@
+endif
 $(BUILD)/loadgen: $(BUILD)/obj/tools/loadgen/main.o $(LOADGEN) $(NETWORK)
 $(BUILD)/bench-client: $(call objects,tools/bench/client.cc tools/bench/answer.cc) \
   $(call objects,$(addprefix tools/loadgen/,histogram.cc process_usage.cc)) $(LIBRARY)
 $(BUILD)/bench-disk-limit: $(call objects,tools/bench/disk_limit.cc) $(LIBRARY)
 $(BUILD)/bench-parts: $(call objects,tools/bench/parts.cc tools/loadgen/process_usage.cc) $(LIBRARY)
 $(BUILD)/bench-parts: LIBRARIES := -lbenchmark
-$(PROGRAMS) $(TESTS) $(BENCHES) $(BUILD)/bench-parts:
+LINKED     := $(PROGRAMS) $(if $(SANITIZER),$(BUILD)/tests/unit,$(TESTS)) $(BENCHES) \
+              $(BUILD)/bench-parts
+$(LINKED):
 	@echo '  link $@'
 	@mkdir -p $(@D)
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(LIBRARIES) $(PKG_LIBS) -pthread

@@ -109,7 +109,7 @@ TEST_CASE("connecting to a frozen server ends in time") {
   const Stopwatch watch;
   CHECK(error_of_opening(settings, 200).code == Errc::unavailable);
   CHECK(watch.elapsed_ms() >= 190);
-  CHECK(watch.elapsed_ms() < answer_ms_max);
+  CHECK(watch.elapsed_ms() < answer_ms_max());
 }
 
 TEST_CASE("a server that takes TCP connections and says nothing is given up in time") {
@@ -125,7 +125,7 @@ TEST_CASE("a server that takes TCP connections and says nothing is given up in t
   settings.port = address.address().port;
   const Stopwatch watch;
   CHECK(error_of_opening(settings, 200).code == Errc::unavailable);
-  CHECK(watch.elapsed_ms() < answer_ms_max);
+  CHECK(watch.elapsed_ms() < answer_ms_max());
   ::close(listener);
 }
 
@@ -307,7 +307,7 @@ TEST_CASE("a statement that takes too long ends in time and breaks the connectio
   const Result<QueryResult> result = session.execute("SELECT SLEEP(30)", {}, Kind::write, 100);
   REQUIRE(!result.ok());
   CHECK(result.error().code == Errc::unavailable);
-  CHECK(watch.elapsed_ms() < answer_ms_max);
+  CHECK(watch.elapsed_ms() < answer_ms_max());
   CHECK(session.connection->broken());
   CHECK(session.connection->may_have_executed());
 }
@@ -321,7 +321,7 @@ TEST_CASE("a statement to a frozen server ends in time, and so does closing") {
     const Result<QueryResult> cached = session.execute("SELECT 1", {}, Kind::write, 100);
     CHECK(cached.error().code == Errc::unavailable);
     session.connection.reset();
-    CHECK(watch.elapsed_ms() < answer_ms_max);
+    CHECK(watch.elapsed_ms() < answer_ms_max());
   }
 }
 
@@ -339,7 +339,7 @@ TEST_CASE("an idle connection to a frozen server closes without waiting") {
   const Frozen frozen;
   const Stopwatch watch;
   session.connection.reset();
-  CHECK(watch.elapsed_ms() < answer_ms_max);
+  CHECK(watch.elapsed_ms() < answer_ms_max());
 }
 
 TEST_CASE("a server that is killed under a statement makes it unavailable") {

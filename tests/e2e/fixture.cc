@@ -350,6 +350,15 @@ std::string program_path() {
   return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "imgcached";
 }
 
+bool is_sanitized() {
+  static const bool is = [] {
+    const std::string program = contents(program_path());
+    return program.find("__asan_init") != std::string::npos ||
+           program.find("__tsan_init") != std::string::npos;
+  }();
+  return is;
+}
+
 Outcome run_imgcached(const std::vector<std::string>& flags) {
   const ScratchDirectory scratch;
   const std::string errors = scratch.path() + "/errors";

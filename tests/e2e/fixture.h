@@ -167,6 +167,8 @@ class Server {
 
 // The program of this build.
 std::string program_path();
+// Whether that is a sanitizer's: it takes its time, and memory.
+bool is_sanitized();
 
 // Runs imgcached to its end, for what it says about its flags and settings.
 struct Outcome {
