@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cassert>
+#include <map>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -98,8 +99,11 @@ void add_inserted(std::vector<Value>& parameters, const ImageRow& row) {
 ImageTable::ImageTable(Pool& pool)
     : pool_(pool),
       finds_(pool.loop(), [this](Finds batch) { return find_all(std::move(batch)); }),
-      inserts_(pool.loop(), [this](Changes batch) { return insert_all(std::move(batch)); }),
-      replacements_(pool.loop(), [this](Changes batch) { return replace_all(std::move(batch)); }) {}
+      inserts_(pool.loop(),
+               [this](Changes batch) { return change(std::move(batch), &ImageTable::insert_all); }),
+      replacements_(pool.loop(), [this](Changes batch) {
+        return change(std::move(batch), &ImageTable::replace_all);
+      }) {}
 
 net::BatchStats ImageTable::change_batches() const {
   const net::BatchStats &inserts = inserts_.stats(), &replacements = replacements_.stats();
@@ -196,6 +200,26 @@ Task<Result<bool>> ImageTable::submit(net::BatchQueue<QueuedChange>& queue, Queu
   co_return std::move(item.result);
 }
 
+// Of those that want the same, the first is sent. That settles what comes of the others, where a
+// statement that did less than all of it would leave it to be asked for.
+Task<void> ImageTable::change(Changes batch, Task<void> (ImageTable::*all_of)(Changes)) {
+  std::map<std::pair<std::string_view, std::string_view>, QueuedChange*> firsts;
+  Changes sent;
+  for (QueuedChange* item : batch) {
+    const bool is_first = firsts.try_emplace({item->row.key, item->old_location}, item).second;
+    if (is_first) sent.push_back(item);
+  }
+  Task<void> changing = (this->*all_of)(std::move(sent));
+  co_await std::move(changing);
+  for (QueuedChange* item : batch) {
+    const QueuedChange& first = *firsts.at({item->row.key, item->old_location});
+    if (&first == item) continue;
+    item->goes_alone = first.goes_alone;
+    item->result = first.result;
+    if (item->result) item->result = false;
+  }
+}
+
 // A key that exists is left as it is. With one row the error says it better, as it tells a key from
 // a location that exists.
 Task<void> ImageTable::insert_all(Changes batch) {
@@ -213,8 +237,8 @@ Task<void> ImageTable::insert_all(Changes batch) {
   co_await std::move(telling);
 }
 
-// Of two that want to replace the same, the first wins. The location is assigned last, as the
-// assignments before must still see the old one. FORCE INDEX: a scan would lock the rows of others.
+// The location is assigned last, as the assignments before must still see the old one. FORCE INDEX:
+// a scan would lock the rows of others.
 Task<void> ImageTable::replace_all(Changes batch) {
   const std::uint64_t began_ms = pool_.loop().now_ms();
   const Changes all = padded(batch);

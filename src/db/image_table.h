@@ -10,6 +10,8 @@
 // (net/batch_queue.h), since a commit costs the same for many rows as for one, and a trip
 // to the server nearly so. Each still has an outcome of its own:
 //
+//  * Of several that want to insert one key, or to replace one location, the first is sent;
+//    the others did nothing, as if they had come later.
 //  * A batch that did less than all of it tells how many rows it changed, not which. They
 //    are read then: a row with our location is one that was changed. If fewer are found
 //    than were changed, somebody has changed one again, and those not found are uncertain.
@@ -117,6 +119,7 @@ class ImageTable {
   using Changes = net::BatchQueue<QueuedChange>::Batch;
 
   Task<void> find_all(Finds batch);
+  Task<void> change(Changes batch, Task<void> (ImageTable::*all_of)(Changes));
   Task<void> insert_all(Changes batch);
   Task<void> replace_all(Changes batch);
   Task<void> tell_outcomes(Changes& batch, Result<QueryResult> result, std::uint64_t began_ms);
