@@ -377,6 +377,19 @@ Task<Result<std::vector<ImageLocation>>> ImageTable::locations(std::string after
   co_return images;
 }
 
+Task<Result<ImageSum>> ImageTable::sum(std::string after, std::uint64_t limit) {
+  std::vector<Value> parameters{std::move(after), limit};
+  Task<Result<QueryResult>> asking = pool_.execute(
+      "SELECT COUNT(*), CAST(COALESCE(SUM(byte_size), 0) AS UNSIGNED), "
+      "COALESCE(MAX(`key`), '') FROM "
+      "(SELECT `key`, byte_size FROM images WHERE `key` > ? ORDER BY `key` LIMIT ?) AS page",
+      std::move(parameters), Kind::repeatable);
+  Result<QueryResult> result = co_await std::move(asking);
+  if (!result) co_return std::move(result).error();
+  Row& row = result->rows[0];
+  co_return ImageSum{unsigned_of(row[0]), unsigned_of(row[1]), text_of(row[2])};
+}
+
 Task<Result<std::uint64_t>> ImageTable::remove_batch(std::vector<ImageLocation> images) {
   assert(images.size() <= batch_max);
   if (images.empty()) co_return std::uint64_t{0};

@@ -62,6 +62,13 @@ struct ImageLocation {
   std::uint64_t byte_size = 0;  // of what locations() returns
 };
 
+// Of some images that follow one another in the order of the keys.
+struct ImageSum {
+  std::uint64_t images = 0;
+  std::uint64_t bytes = 0;
+  std::string last_key;  // empty: there is none
+};
+
 enum class Read {
   committed,  // what is committed now
   together,   // the same, with others that ask in the same turn of the loop
@@ -98,6 +105,8 @@ class ImageTable {
   // As list() of all keys: for walks over the whole table.
   Task<Result<std::vector<ImageLocation>>> locations(std::string after, std::uint64_t limit,
                                                      Read read = Read::committed);
+  // The sum of the first `limit` images after that key.
+  Task<Result<ImageSum>> sum(std::string after, std::uint64_t limit);
   // remove_if() for all of `images`; how many rows went. REQUIRES: at most batch_max.
   Task<Result<std::uint64_t>> remove_batch(std::vector<ImageLocation> images);
 

@@ -67,8 +67,9 @@ ImageStore::ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table,
       table_(table),
       cache_(cache),
       times_(times),
-      retry_(loop),
-      count_retry_(loop) {}
+      totals_(
+          loop, table, [this] { return !unsettled_.empty(); }, times.retry_interval_ms),
+      retry_(loop) {}
 
 ImageStore::~ImageStore() { assert(flights_.empty()); }
 
@@ -183,20 +184,6 @@ Task<Result<std::optional<db::ImageRow>>> ImageStore::describe(std::string key) 
 
 // --- Writing ------------------------------------------------------------------------------------
 
-class ImageStore::Writing {
- public:
-  explicit Writing(ImageStore& store) : store_(store) {
-    ++store_.writes_under_way_;
-    ++store_.writes_begun_;
-  }
-  Writing(const Writing&) = delete;
-  Writing& operator=(const Writing&) = delete;
-  ~Writing() { --store_.writes_under_way_; }
-
- private:
-  ImageStore& store_;
-};
-
 Task<Result<void>> ImageStore::check(std::string key, Precondition precondition) {
   Result<std::optional<db::ImageRow>> present = co_await table_.find(std::move(key));
   if (!present) co_return std::move(present).error();
@@ -224,7 +211,6 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload,
   row.byte_size = file->byte_size;
   row.etag = file->digest.hex();
   row.created_at_ms = row.updated_at_ms = unix_ms();
-  const Writing writing(*this);
   Commit committed = co_await commit(row, std::move(precondition));
 
   if (committed.outcome == Outcome::failed) {
@@ -237,9 +223,6 @@ Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload,
     co_return std::move(*committed.error);
   }
   ++stats_.uploads;
-  if (committed.outcome == Outcome::created) ++totals_.images;
-  totals_.bytes += file->byte_size;
-  subtract(0, committed.former_bytes);
   co_await forget_cached(key);
   if (committed.outcome == Outcome::replaced) { co_await remove_file(committed.former_location); }
   co_return Stored{committed.outcome == Outcome::created, file->content_type, file->byte_size,
@@ -252,13 +235,15 @@ Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row, Precondition preco
   for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
     // Those whose files became durable together go on together.
     Result<std::optional<db::ImageRow>> present = co_await table_.find(row.key, db::Read::together);
-    if (!present) co_return Commit{Outcome::failed, {}, 0, std::move(present).error()};
+    if (!present) co_return Commit{Outcome::failed, {}, std::move(present).error()};
     Result<void> allowed = judge(precondition, *present);
-    if (!allowed) co_return Commit{Outcome::failed, {}, 0, std::move(allowed).error()};
+    if (!allowed) co_return Commit{Outcome::failed, {}, std::move(allowed).error()};
     const std::string former = *present ? (**present).location : std::string();
-    const std::uint64_t former_bytes = *present ? (**present).byte_size : 0;
-    const Outcome outcome = *present ? Outcome::replaced : Outcome::created;
+    Totals replaced;
+    if (*present) replaced = {1, (**present).byte_size};
     Result<bool> changed = false;
+    co_await totals_.admission();
+    ImageTotals::Write write(totals_, row.key);
     if (*present) {
       changed = co_await table_.replace_if(row.key, former, row);
     } else {
@@ -266,19 +251,20 @@ Task<ImageStore::Commit> ImageStore::commit(db::ImageRow row, Precondition preco
     }
     if (!changed) {
       const bool uncertain = changed.error().code == Errc::uncertain;
-      co_return Commit{uncertain ? Outcome::uncertain : Outcome::failed, former, former_bytes,
+      co_return Commit{uncertain ? Outcome::uncertain : Outcome::failed, former,
                        std::move(changed).error()};
     }
-    if (*changed) co_return Commit{outcome, former, former_bytes, {}};
+    if (!*changed) continue;
+    write.changed({1, row.byte_size}, replaced);
+    co_return Commit{*present ? Outcome::replaced : Outcome::created, former, {}};
   }
-  co_return Commit{Outcome::failed, {}, 0, too_contended()};
+  co_return Commit{Outcome::failed, {}, too_contended()};
 }
 
 Task<Result<void>> ImageStore::remove(std::string key, Precondition precondition) {
   Result<void> valid = cache::validate_key(key);
   if (!valid) co_return valid;
   if (unsettled_.size() >= unsettled_max) co_return too_many_unsettled();
-  const Writing writing(*this);
   for (int attempt = 0; attempt < commit_attempts_max; ++attempt) {
     Result<std::optional<db::ImageRow>> row = co_await table_.find(key);
     if (!row) co_return std::move(row).error();
@@ -290,7 +276,7 @@ Task<Result<void>> ImageStore::remove(std::string key, Precondition precondition
     Result<void> allowed = judge(precondition, *row);
     if (!allowed) co_return allowed;
     const std::string location = (**row).location;
-    Result<bool> removed = co_await table_.remove_if(key, location);
+    Result<bool> removed = co_await remove_row(**row);
     if (removed && !*removed) continue;  // replaced meanwhile
     if (!removed) {
       if (removed.error().code == Errc::uncertain) {
@@ -299,7 +285,6 @@ Task<Result<void>> ImageStore::remove(std::string key, Precondition precondition
       }
       co_return std::move(removed).error();
     }
-    subtract(1, (**row).byte_size);
     co_await forget_cached(key);
     co_await remove_file(location);
     ++stats_.removals;
@@ -308,9 +293,18 @@ Task<Result<void>> ImageStore::remove(std::string key, Precondition precondition
   co_return too_contended();
 }
 
+Task<Result<bool>> ImageStore::remove_row(db::ImageRow row) {
+  co_await totals_.admission();
+  ImageTotals::Write write(totals_, row.key);
+  Result<bool> removed = co_await table_.remove_if(row.key, row.location);
+  if (removed && *removed) write.changed({}, {1, row.byte_size});
+  co_return removed;
+}
+
 Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
   if (unsettled_.size() >= unsettled_max) co_return too_many_unsettled();
-  const Writing writing(*this);
+  co_await totals_.admission();
+  ImageTotals::Write write(totals_, std::nullopt);
   Result<void> result;
   bool is_changed = false;
   std::string after;
@@ -340,9 +334,9 @@ Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
     }
     stats_.removals += *removed;
     if (*removed == locations.size()) {
-      subtract(*removed, bytes);
+      write.changed({}, {*removed, bytes});
     } else {
-      start_counting();  // some were replaced meanwhile, and there is no telling which
+      totals_.doubt();  // some were replaced meanwhile, and there is no telling which
     }
     // No row names these any more: those that we did not remove were replaced.
     co_await remove_files(std::move(locations));
@@ -416,7 +410,7 @@ void ImageStore::keep_unsettled(std::string key, std::string former_location,
   unsettled_.push_back(
       {++next_unsettled_, std::move(key), std::move(former_location), std::move(location), {}});
   start_settling();
-  start_counting();
+  totals_.doubt();
 }
 
 void ImageStore::start_settling() {
@@ -500,54 +494,6 @@ Task<void> ImageStore::deliver_invalidations() {
   }
 }
 
-// --- Counting anew ------------------------------------------------------------------------------
-
-// More than there was: somebody has been at the table.
-void ImageStore::subtract(std::uint64_t images, std::uint64_t bytes) {
-  if (images > totals_.images || bytes > totals_.bytes) start_counting();
-  totals_.images -= std::min(images, totals_.images);
-  totals_.bytes -= std::min(bytes, totals_.bytes);
-}
-
-void ImageStore::start_counting() {
-  if (counting_ || closing_) return;
-  counting_ = true;
-  gate_.spawn(count_in_background());
-}
-
-Task<void> ImageStore::count_in_background() {
-  while (counting_) {
-    co_await count_retry_.wait(times_.retry_interval_ms);
-    if (closing_) co_return;
-    co_await count();
-  }
-}
-
-// What is written during the walk would be counted or not, depending on where the
-// walk is. So such a walk is broken off, and there is another one later.
-Task<void> ImageStore::count() {
-  const std::uint64_t begun = writes_begun_;
-  const auto is_disturbed = [&] {
-    return closing_ || !unsettled_.empty() || writes_under_way_ > 0 || writes_begun_ != begun;
-  };
-  Totals counted;
-  std::string after;
-  bool more = true;
-  while (more) {
-    if (is_disturbed()) co_return;
-    Result<std::vector<db::ImageLocation>> page = co_await table_.locations(after, walk_page_rows);
-    if (!page) co_return;
-    for (const db::ImageLocation& image : *page) counted.bytes += image.byte_size;
-    counted.images += page->size();
-    more = page->size() == walk_page_rows;
-    if (more) after = page->back().key;
-  }
-  if (is_disturbed()) co_return;
-  log::info("images_counted images={} bytes={}", counted.images, counted.bytes);
-  totals_ = counted;
-  counting_ = false;
-}
-
 // --- Starting and ending ------------------------------------------------------------------------
 
 Task<Result<void>> ImageStore::recover(bool cache_is_older) {
@@ -579,7 +525,7 @@ Task<Result<void>> ImageStore::recover(bool cache_is_older) {
       log::error("image_file_missing key=\"{}\" location={}", image.key, image.location);
     }
   }
-  totals_ = counted;
+  totals_.set(counted);
   const std::size_t orphan_count = orphans.size();
   std::vector<std::string> locations(orphans.begin(), orphans.end());
   co_await remove_files(std::move(locations));
@@ -593,7 +539,7 @@ Task<Result<void>> ImageStore::recover(bool cache_is_older) {
 Task<void> ImageStore::close() {
   closing_ = true;
   retry_.close();
-  count_retry_.close();
+  co_await totals_.close();
   co_await gate_.drained();
 }
 

@@ -31,10 +31,6 @@
 //    stalled server goes on: so the files stay until the row can never again
 //    become, or cease to be, theirs, see settle_rows().
 //
-// How many images there are and how many bytes they have is kept, since counting a
-// million rows takes longer than a page may: counted at start (recover), adjusted
-// by each write, and counted anew when a write's outcome was unknown.
-//
 // One ImageStore owns an image directory; it belongs to one loop.
 #pragma once
 
@@ -52,6 +48,7 @@
 #include "cache/cache_client.h"
 #include "db/image_table.h"
 #include "images/blob_store.h"
+#include "images/image_totals.h"
 #include "net/timer.h"
 
 namespace imgcached::images {
@@ -77,11 +74,6 @@ struct Stored {
   std::string_view content_type;
   std::uint64_t byte_size = 0;
   Digest digest;
-};
-
-struct Totals {
-  std::uint64_t images = 0;
-  std::uint64_t bytes = 0;
 };
 
 struct Listing {
@@ -157,7 +149,7 @@ class ImageStore {
   // What the key's row says; nothing when there is none.
   Task<Result<std::optional<db::ImageRow>>> describe(std::string key);
   // Of all images. What is not known to have happened is not in it yet.
-  Totals totals() const { return totals_; }
+  Totals totals() const { return totals_.now(); }
 
   // Where an upload's bytes go until it is put; see BlobWriter.
   BlobWriter begin_upload() { return blobs_.begin(); }
@@ -191,11 +183,8 @@ class ImageStore {
   struct Commit {
     Outcome outcome;
     std::string former_location;  // of what was, or would be, replaced
-    std::uint64_t former_bytes;   // its size
     std::optional<Error> error;   // failed and uncertain
   };
-  // Counts a write as under way as long as it lives.
-  class Writing;
   // A write of uncertain outcome, which changes the row's location from the
   // former one to the new one. Empty: there is no row.
   struct Unsettled {
@@ -209,6 +198,7 @@ class ImageStore {
   Task<Result<Image>> fetch(std::string key, std::uint64_t lease);
   Task<Result<Blob>> read_stored(std::string key);
   Task<Commit> commit(db::ImageRow row, Precondition precondition);
+  Task<Result<bool>> remove_row(db::ImageRow row);
   Task<void> remove_file(std::string location);
   Task<void> remove_files(std::vector<std::string> locations);
   Task<void> forget_cached(std::string key);
@@ -221,10 +211,6 @@ class ImageStore {
   Task<void> settle_rows();
   bool is_unsettled(const std::string& key) const;
   Task<void> deliver_invalidations();
-  void subtract(std::uint64_t images, std::uint64_t bytes);
-  void start_counting();
-  Task<void> count_in_background();
-  Task<void> count();
 
   BlobStore& blobs_;
   db::ImageTable& table_;
@@ -241,12 +227,8 @@ class ImageStore {
   std::uint64_t next_unsettled_ = 0;
   bool settling_ = false;
   bool closing_ = false;
-  Totals totals_;
-  bool counting_ = false;  // totals_ may be wrong, and is being seen to
-  std::size_t writes_under_way_ = 0;
-  std::uint64_t writes_begun_ = 0;
+  ImageTotals totals_;
   net::Timer retry_;
-  net::Timer count_retry_;
   Gate gate_;
 };
 
