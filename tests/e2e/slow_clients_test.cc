@@ -43,6 +43,18 @@ std::int64_t connections(Deployment& it) {
   return sample(it.backend.get("/metrics"), "imgcached_http_connections{server=\"backend\"}");
 }
 
+// Who asks is the only one: a server may not have seen yet that those before him have gone.
+constexpr std::int64_t nobody_else = 1;
+void wait_until_alone(Deployment& it) {
+  eventually("all others to be forgotten", [&] { return connections(it) == nobody_else; });
+}
+
+void wait_until_all_are_there(Deployment& it, const Crowd& crowd) {
+  eventually("the whole crowd to be connected", [&] {
+    return connections(it) == nobody_else + static_cast<std::int64_t>(crowd.size());
+  });
+}
+
 // Somebody new, who does a bit of everything.
 void check_served(Deployment& it) {
   using Clock = std::chrono::steady_clock;
@@ -59,13 +71,12 @@ void check_served(Deployment& it) {
 }
 
 void check_crowd_is_harmless(Deployment& it, std::string_view first_words) {
-  const std::int64_t before = connections(it);
+  wait_until_alone(it);
   Crowd crowd = gather(it.backend_server().backend_port(), first_words);
-  eventually("the whole crowd to be connected",
-             [&] { return connections(it) == before + static_cast<std::int64_t>(crowd.size()); });
+  wait_until_all_are_there(it, crowd);
   check_served(it);
   crowd.clear();
-  eventually("the crowd to be forgotten", [&] { return connections(it) == before; });
+  wait_until_alone(it);
 }
 
 TEST_CASE("slow: a crowd of idle connections is held, and others are served") {
@@ -111,11 +122,10 @@ TEST_CASE("bug: each slow reader of an image in base64 held a copy of his own") 
   const std::int64_t before = resident_bytes(server);
   for (const char* target : {"/api/key/large", "/image?key_value=large"}) {
     CAPTURE(target);
-    const std::int64_t open = connections(it);
+    wait_until_alone(it);
     const Crowd crowd = gather(it.backend_server().backend_port(),
                                fmt::format("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", target));
-    eventually("the whole crowd to be connected",
-               [&] { return connections(it) == open + static_cast<std::int64_t>(crowd.size()); });
+    wait_until_all_are_there(it, crowd);
     CHECK(it.backend.get("/api/key/large").status == 200);  // behind all of theirs
     CHECK(resident_bytes(server) - before <
           static_cast<std::int64_t>(crowd.size()) * bytes_each_max);
@@ -179,7 +189,6 @@ TEST_CASE("bug: what a crowd had taken stayed with the server when all had gone"
   Deployment it(OneProcess::kind);
   const pid_t server = it.backend_server().pid();
   const std::int64_t before = resident_bytes(server);
-  const std::int64_t open = connections(it);
   // The first teaches the allocator that such sizes come again, and are worth keeping.
   for (int crowds = 0; crowds < 2; ++crowds) {
     Crowd crowd;
@@ -191,7 +200,7 @@ TEST_CASE("bug: what a crowd had taken stayed with the server when all had gone"
     }
     eventually("they hold much", [&] { return resident_bytes(server) - before > taken; });
     crowd.clear();
-    eventually("the crowd to be forgotten", [&] { return connections(it) == open; });
+    wait_until_alone(it);
   }
   CHECK(resident_bytes(server) - before < taken / 2);
 }
