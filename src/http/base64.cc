@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -25,8 +26,6 @@ constexpr std::array<std::int8_t, 256> values = [] {
 }();
 
 int value_of(char c) { return values[static_cast<unsigned char>(c)]; }
-
-}  // namespace
 
 void encode_scalar(std::string_view bytes, char* out) {
   const auto byte = [&](std::size_t i) -> std::uint32_t {
@@ -71,8 +70,6 @@ std::optional<std::size_t> decode_scalar(std::string_view text, char* out) {
 // A table of 16 bytes for _mm256_shuffle_epi8, which looks up in each half of a
 // register on its own.
 #define IMGCACHED_TABLE(...) _mm256_broadcastsi128_si256(_mm_setr_epi8(__VA_ARGS__))
-
-namespace {
 
 // Three bytes aaaaaabb bbbbcccc ccdddddd become the values of four characters,
 // one to a byte; 24 bytes, 12 in each half of the register, become 32.
@@ -145,8 +142,6 @@ IMGCACHED_AVX2 __m256i join_sextets(__m256i sextets) {
       groups, IMGCACHED_TABLE(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1));
 }
 
-}  // namespace
-
 IMGCACHED_AVX2 void encode_avx2(std::string_view bytes, char* out) {
   const char* in = bytes.data();
   std::size_t left = bytes.size();
@@ -180,26 +175,84 @@ IMGCACHED_AVX2 std::optional<std::size_t> decode_avx2(std::string_view text, cha
   return std::nullopt;
 }
 
-bool has_avx2() { return __builtin_cpu_supports("avx2") != 0; }
-
 #undef IMGCACHED_TABLE
 #undef IMGCACHED_AVX2
 
-#else
+#define IMGCACHED_AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi")))
 
-void encode_avx2(std::string_view bytes, char* out) { encode_scalar(bytes, out); }
-std::optional<std::size_t> decode_avx2(std::string_view text, char* out) {
-  return decode_scalar(text, out);
+// A table of 64 bytes, of which byte i is at(i).
+template <class At>
+constexpr std::array<char, 64> table_of(At at) {
+  std::array<char, 64> table{};
+  for (int i = 0; i < 64; ++i) table[static_cast<std::size_t>(i)] = static_cast<char>(at(i));
+  return table;
 }
-bool has_avx2() { return false; }
+
+constexpr __mmask64 first_48 = (1ull << 48) - 1;
+
+IMGCACHED_AVX512 void encode_avx512(std::string_view bytes, char* out) {
+  // As with AVX2 each 32-bit lane gets its three bytes in the order 1 0 2 1; then each
+  // character's byte takes eight bits of the 64 around it, from its own distance on, of
+  // which the lookup uses six.
+  static constexpr auto places = table_of([](int i) { return i / 4 * 3 + "\1\0\2\1"[i % 4]; });
+  const __m512i order = _mm512_loadu_si512(places.data());
+  const __m512i distances = _mm512_set1_epi64(0x3036242a1016040a);
+  const __m512i characters = _mm512_loadu_si512(alphabet);
+  const char* in = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 48; in += 48, left -= 48, out += 64) {
+    const __m512i lanes = _mm512_permutexvar_epi8(order, _mm512_maskz_loadu_epi8(first_48, in));
+    const __m512i sextets = _mm512_multishift_epi64_epi8(distances, lanes);
+    _mm512_storeu_si512(out, _mm512_permutexvar_epi8(sextets, characters));
+  }
+  encode_scalar({in, left}, out);
+}
+
+IMGCACHED_AVX512 std::optional<std::size_t> decode_avx512(std::string_view text, char* out) {
+  // Bytes from 128 on have the top bit set, as has the value of every other bad one.
+  const __m512i lower = _mm512_loadu_si512(values.data());
+  const __m512i upper = _mm512_loadu_si512(values.data() + 64);
+  static constexpr auto places = table_of([](int i) { return i < 48 ? i / 3 * 4 + 2 - i % 3 : 0; });
+  const __m512i packing = _mm512_loadu_si512(places.data());
+  std::size_t done = 0;
+  for (; text.size() - done >= 64; done += 64, out += 48) {
+    const __m512i characters = _mm512_loadu_si512(text.data() + done);
+    const __m512i sextets = _mm512_permutex2var_epi8(lower, characters, upper);
+    if (_mm512_movepi8_mask(_mm512_or_si512(characters, sextets)) != 0) break;
+    const __m512i pairs = _mm512_maddubs_epi16(sextets, _mm512_set1_epi32(0x01400140));
+    const __m512i groups = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x00011000));
+    _mm512_mask_storeu_epi8(out, first_48, _mm512_permutexvar_epi8(packing, groups));
+  }
+  const auto bad = decode_scalar(text.substr(done), out);
+  if (bad) return done + *bad;
+  return std::nullopt;
+}
+
+#undef IMGCACHED_AVX512
 
 #endif
+
+}  // namespace
+
+std::span<const Implementation> implementations() {
+  static const std::vector<Implementation> all = [] {
+    std::vector<Implementation> found{{"scalar", encode_scalar, decode_scalar}};
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) found.push_back({"avx2", encode_avx2, decode_avx2});
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi")) {
+      found.push_back({"avx512", encode_avx512, decode_avx512});
+    }
+#endif
+    return found;
+  }();
+  return all;
+}
 
 }  // namespace internal
 
 void encode(std::string_view bytes, char* out) {
-  static const auto kernel = internal::has_avx2() ? internal::encode_avx2 : internal::encode_scalar;
-  kernel(bytes, out);
+  static const auto fastest = internal::implementations().back().encode;
+  fastest(bytes, out);
 }
 
 std::string encode(std::string_view bytes) {
@@ -209,8 +262,8 @@ std::string encode(std::string_view bytes) {
 }
 
 Result<void> decode(std::string_view text, char* out) {
-  static const auto kernel = internal::has_avx2() ? internal::decode_avx2 : internal::decode_scalar;
-  const auto bad = kernel(text, out);
+  static const auto fastest = internal::implementations().back().decode;
+  const auto bad = fastest(text, out);
   if (!bad) return {};
   if (*bad == text.size()) {
     return Error{Errc::invalid_argument,

@@ -256,7 +256,7 @@ Task<bool> Connection::write(Response response, const MessageHead* head, bool ke
       response.status == 204 || response.status == 304 || (head && head->method == Method::head);
   const std::size_t end = payload.offset + (is_bodiless ? 0 : payload.size);
   std::size_t offset = payload.offset;
-  std::string buffer;
+  TextBuffer buffer;
   net::Stream::Pieces pieces{head_text.view()};
   while (true) {
     if (response.body.is_mapped() && end - offset >= Blob::mapped_bytes_min) {

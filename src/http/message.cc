@@ -53,14 +53,14 @@ Body::Memory Body::memory() const {
   return {blob.data(), blob.size(), texts};
 }
 
-std::string_view Body::piece(std::size_t offset, std::size_t bytes_max, std::string& buffer) const {
+std::string_view Body::piece(std::size_t offset, std::size_t bytes_max, TextBuffer& buffer) const {
   const auto* encoded = std::get_if<Base64Body>(&content_);
   if (!encoded) return view().substr(offset, bytes_max);
   buffer.clear();
   buffer.reserve(std::min(bytes_max, size() - offset));
   // What is left of each of the three; the offset counts from its beginning.
   const auto append_text = [&](std::string_view text) {
-    if (offset < text.size()) buffer += text.substr(offset, bytes_max - buffer.size());
+    if (offset < text.size()) buffer.append(text.substr(offset, bytes_max - buffer.size()));
     offset -= std::min(offset, text.size());
   };
   append_text(encoded->before);
@@ -68,14 +68,13 @@ std::string_view Body::piece(std::size_t offset, std::size_t bytes_max, std::str
   if (offset < encoded_size) {
     const std::size_t groups_max = (bytes_max - buffer.size()) / 4;
     const std::string_view bytes = encoded->bytes.view().substr(offset / 4 * 3, groups_max * 3);
-    const std::size_t begin = buffer.size();
-    buffer.resize(begin + base64::encoded_size(bytes.size()));
-    base64::encode(bytes, buffer.data() + begin);
-    if (offset + buffer.size() - begin < encoded_size) return buffer;
+    const std::size_t size = base64::encoded_size(bytes.size());
+    base64::encode(bytes, buffer.extend(size));
+    if (offset + size < encoded_size) return buffer.view();
   }
   offset -= std::min(offset, encoded_size);
   append_text(encoded->after);
-  return buffer;
+  return buffer.view();
 }
 
 Response make_response(int status, std::string_view content_type, Body body) {

@@ -65,7 +65,7 @@ class Body {
   // The next piece, of bytes_max at most, to be taken from 0 to the end: `offset` is
   // the size of the former pieces together. What has to be made is made in `buffer`.
   // Valid until either changes. REQUIRES: bytes_max >= 4.
-  std::string_view piece(std::size_t offset, std::size_t bytes_max, std::string& buffer) const;
+  std::string_view piece(std::size_t offset, std::size_t bytes_max, TextBuffer& buffer) const;
   // Whether all of it lies in a Blob's pages, see Blob::is_mapped().
   bool is_mapped() const {
     const auto* blob = std::get_if<Blob>(&content_);

@@ -35,6 +35,14 @@ class TextBuffer {
   void append(const Piece&... piece) {
     append_views(std::string_view(piece)...);
   }
+  // Room for so many bytes at the end, for whoever makes them in place.
+  char* extend(std::size_t more) {
+    if (more > capacity_ - size_) grow(size_ + more);
+    return bytes_.get() + std::exchange(size_, size_ + more);
+  }
+  void reserve(std::size_t capacity) {
+    if (capacity > capacity_) grow(capacity);
+  }
   // Keeps the memory.
   void clear() { size_ = 0; }
 
@@ -47,11 +55,8 @@ class TextBuffer {
  private:
   template <class... View>
   void append_views(View... view) {
-    const std::size_t more = (view.size() + ... + 0);
-    if (more > capacity_ - size_) grow(size_ + more);
-    char* out = bytes_.get() + size_;
+    char* out = extend((view.size() + ... + 0));
     ((out = std::copy_n(view.data(), view.size(), out)), ...);
-    size_ += more;
   }
   void grow(std::size_t least) {
     constexpr std::size_t capacity_min = 256;  // enough for most heads

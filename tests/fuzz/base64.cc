@@ -1,4 +1,4 @@
-// Base64: AVX2 beside the scalar code, and the way there and back.
+// Base64: each implementation beside the scalar code, and the way there and back.
 #include <string>
 
 #include "http/base64.h"
@@ -20,11 +20,12 @@ Bytes copy_of(std::string_view text) { return {text.begin(), text.end()}; }
 void check_encode(std::string_view input) {
   const Bytes bytes = copy_of(input);
   Bytes text(base64::encoded_size(bytes.size()));
-  base64::internal::encode_scalar(view(bytes), text.data());
-  if (base64::internal::has_avx2()) {
+  const auto implementations = base64::internal::implementations();
+  implementations.front().encode(view(bytes), text.data());
+  for (const auto& implementation : implementations) {
     Bytes other(text.size());
-    base64::internal::encode_avx2(view(bytes), other.data());
-    require(other == text, "AVX2 encodes as the scalar code does");
+    implementation.encode(view(bytes), other.data());
+    require(other == text, "each encodes as the scalar code does");
   }
   const Result<Blob> back = base64::decode(view(text));
   require(back && back->view() == view(bytes), "what was encoded is decoded");
@@ -33,13 +34,14 @@ void check_encode(std::string_view input) {
 void check_decode(std::string_view input) {
   const Bytes text = copy_of(input);
   Bytes bytes(base64::decoded_size(view(text)));
-  const auto bad = base64::internal::decode_scalar(view(text), bytes.data());
+  const auto implementations = base64::internal::implementations();
+  const auto bad = implementations.front().decode(view(text), bytes.data());
   require(!bad || *bad <= text.size(), "an error is within the text, or at its end");
-  if (base64::internal::has_avx2()) {
+  for (const auto& implementation : implementations) {
     Bytes other(bytes.size());
-    require(base64::internal::decode_avx2(view(text), other.data()) == bad,
-            "AVX2 finds the error that the scalar code finds");
-    require(bad || other == bytes, "AVX2 decodes as the scalar code does");
+    require(implementation.decode(view(text), other.data()) == bad,
+            "each finds the error that the scalar code finds");
+    require(bad || other == bytes, "each decodes as the scalar code does");
   }
   require(base64::decode(view(text)).ok() == !bad, "decode() is one of the two");
   if (!bad) require(base64::encode(view(bytes)) == view(text), "bytes have one text only");

@@ -1,4 +1,4 @@
-// The AVX2 kernels are held against the scalar code, which is held against the
+// What uses vectors is held against the scalar code, which is held against the
 // vectors of RFC 4648 and against its own inverse.
 #include "http/base64.h"
 
@@ -15,19 +15,8 @@
 namespace imgcached::http {
 namespace {
 
-using namespace base64::internal;
-
-struct Implementation {
-  const char* name;
-  void (*encode)(std::string_view bytes, char* out);
-  std::optional<std::size_t> (*decode)(std::string_view text, char* out);
-};
-
-std::vector<Implementation> implementations() {
-  std::vector<Implementation> all = {{"scalar", encode_scalar, decode_scalar}};
-  if (has_avx2()) all.push_back({"avx2", encode_avx2, decode_avx2});
-  return all;
-}
+using base64::internal::Implementation;
+using base64::internal::implementations;
 
 std::string random_bytes(Random& random, std::size_t size) {
   std::string bytes(size, '\0');

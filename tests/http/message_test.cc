@@ -88,7 +88,7 @@ TEST_CASE("a body comes in pieces that are together the whole") {
       CHECK(body.size() == whole.size());
       for (std::size_t bytes_max = 4; bytes_max <= whole.size() + 4; ++bytes_max) {
         std::string together;
-        std::string buffer;
+        TextBuffer buffer;
         while (together.size() < whole.size()) {
           const std::string_view piece = body.piece(together.size(), bytes_max, buffer);
           REQUIRE_FALSE(piece.empty());

@@ -11,7 +11,7 @@ std::string render(const std::string& page, const View& view) {
   Result<Templates> templates = Templates::parse({{"layout", "<{{> content}}>"}, {"page", page}});
   REQUIRE(templates.ok());
   const http::Body html = templates->render("page", view);
-  std::string buffer;
+  http::TextBuffer buffer;
   return std::string(html.piece(0, html.size(), buffer));
 }
 

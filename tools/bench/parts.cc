@@ -203,35 +203,35 @@ BENCHMARK(cache_churn)->ArgName("mib")->Arg(64)->Arg(256)->Iterations(1)->Unit(b
 
 // --- Base64 --------------------------------------------------------------------------------------
 
-using Encode = void (*)(std::string_view bytes, char* out);
-using Decode = std::optional<std::size_t> (*)(std::string_view text, char* out);
+using Base64 = http::base64::internal::Implementation;
 
-void base64_encode(benchmark::State& state, Encode encode) {
+void base64_encode(benchmark::State& state, const Base64& base64) {
   const std::string bytes = random_bytes(static_cast<std::size_t>(state.range(0)));
   std::string text(http::base64::encoded_size(bytes.size()), '\0');
   for (auto _ : state) {
-    encode(bytes, text.data());
+    base64.encode(bytes, text.data());
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 
-void base64_decode(benchmark::State& state, Decode decode) {
+void base64_decode(benchmark::State& state, const Base64& base64) {
   const std::string text =
       http::base64::encode(random_bytes(static_cast<std::size_t>(state.range(0))));
   std::string bytes(http::base64::decoded_size(text), '\0');
   for (auto _ : state) {
-    if (decode(text, bytes.data())) state.SkipWithError("valid text was refused");
+    if (base64.decode(text, bytes.data())) state.SkipWithError("valid text was refused");
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 
-void add_base64(const std::string& name, Encode encode, Decode decode) {
-  benchmark::RegisterBenchmark(("base64_encode/" + name).c_str(), base64_encode, encode)
+void add_base64(const Base64& base64) {
+  const std::string name = base64.name;
+  benchmark::RegisterBenchmark(("base64_encode/" + name).c_str(), base64_encode, base64)
       ->Arg(15 * kib)
       ->Arg(mib);
-  benchmark::RegisterBenchmark(("base64_decode/" + name).c_str(), base64_decode, decode)
+  benchmark::RegisterBenchmark(("base64_decode/" + name).c_str(), base64_decode, base64)
       ->Arg(15 * kib)
       ->Arg(mib);
 }
@@ -293,12 +293,8 @@ BENCHMARK(mailbox_hop)->Arg(1)->Arg(32)->Arg(1'000)->UseRealTime();
 
 int main(int argument_count, char** arguments) {
   using namespace imgcached;
-  namespace base64 = http::base64;
   benchmark::Initialize(&argument_count, arguments);
   if (benchmark::ReportUnrecognizedArguments(argument_count, arguments)) return 2;
-  bench::add_base64("scalar", base64::internal::encode_scalar, base64::internal::decode_scalar);
-  if (base64::internal::has_avx2()) {
-    bench::add_base64("avx2", base64::internal::encode_avx2, base64::internal::decode_avx2);
-  }
+  for (const auto& one : http::base64::internal::implementations()) bench::add_base64(one);
   benchmark::RunSpecifiedBenchmarks();
 }
