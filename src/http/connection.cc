@@ -67,6 +67,8 @@ Task<void> Connection::run() {
       break;
     }
     open = co_await answer();
+    // The answer had promised more when the drain began, so more may have come.
+    if (open && finishing_) co_await linger();
   }
   stream_.close();
 }

@@ -860,6 +860,25 @@ TEST_CASE("a drain ends a pipelining client's connection without a reset") {
   fixture.server.reset();
 }
 
+TEST_CASE("bug: a drain that began during an answer reset the connection of a pipelining client") {
+  ServerFixture fixture;
+  fixture.start();
+  Peer peer(fixture);
+  peer.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  run_until(fixture.loop, [&] { return fixture.server->stats().bytes_written > 0; });
+  peer.send(get_hello);
+  Gate gate;
+  bool drained = false;
+  gate.spawn(drain(*fixture.server, 60'000, drained));
+  const Peer::Answer answer = peer.receive();
+  CHECK(answer.keep_alive);
+  CHECK(answer.body == fixture.big_blob.view());
+  CHECK(peer.sees_end());
+  peer.close();
+  run_until(fixture.loop, [&] { return drained; });
+  fixture.server.reset();
+}
+
 TEST_CASE("what outlasts the grace of a drain is cut") {
   ServerFixture fixture;
   fixture.start();
