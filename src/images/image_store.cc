@@ -68,7 +68,7 @@ ImageStore::ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table,
       cache_(cache),
       times_(times),
       totals_(
-          loop, table, [this] { return !unsettled_.empty(); }, times.retry_interval_ms),
+          loop, table, [this] { return !unsettled_.empty(); }, times.count_interval_ms),
       retry_(loop) {}
 
 ImageStore::~ImageStore() { assert(flights_.empty()); }

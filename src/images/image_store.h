@@ -100,6 +100,8 @@ struct SettlingTimes {
   // A statement whose answer was lost, and which nothing is seen of this long
   // after the database answers again, is not carried out any more.
   std::uint64_t late_commit_ms = 10'000;
+  // From a doubt about the totals to a count.
+  std::uint64_t count_interval_ms = 500;
 };
 
 class ImageStore {

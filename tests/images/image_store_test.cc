@@ -133,7 +133,7 @@ struct Silence {
 
 SettlingTimes quick_settling() {
   SettlingTimes times;
-  times.retry_interval_ms = 10;
+  times.retry_interval_ms = times.count_interval_ms = 10;
   return times;
 }
 

@@ -22,6 +22,7 @@ Error dead() { return Error{Errc::closed, "the process was killed, by order of a
 SettlingTimes at_once() {
   SettlingTimes times;
   times.retry_interval_ms = 0;
+  times.count_interval_ms = imgcached::test::forever_ms;  // it holds writes, by the clock
   return times;
 }
 
