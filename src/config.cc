@@ -57,34 +57,37 @@ struct Fault {
   const char* advice;
 };
 
-// Whether what follows a line's first `[` could be the name of a section, or nothing.
-bool is_header(std::string_view rest) {
-  const std::size_t name = rest.find_first_not_of("[ \t");
-  if (name == std::string_view::npos) return true;
-  const char c = rest[name];
-  return std::isalnum(static_cast<unsigned char>(c)) ||
-         std::string_view("_-\"']").find(c) != std::string_view::npos;
-}
-
 // What stands in no string and no comment, and toml++ 3.3 would not refuse but run into
-// undefined behaviour: a byte that is not ASCII, a section whose name can't be one.
+// undefined behaviour: a byte that is not ASCII, some of what is not quite a section. A quote
+// where no string can begin is another fault, or we would take for a string what it does not.
 std::optional<Fault> find_fault(std::string_view text) {
   toml::source_index line = 1;
-  bool begins_line = true;  // nothing but blanks before
-  char quote = 0;           // of the string that we are in
+  bool begins_line = true;    // nothing but blanks before
+  bool begins_value = false;  // nothing but blanks, or an array's `[`, since the first `=`
+  bool is_value = false;      // after that
+  char quote = 0;             // of the string that we are in
   constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
-    if (c == '[' && quote == 0 && begins_line && !is_header(text.substr(at))) {
+    if (c == '[' && quote == 0 && begins_line) {
       return Fault{line, "there are no sections: write the settings alone"};
     }
+    const bool begins_text = begins_line || begins_value;
+    const bool is_blank = c == ' ' || c == '\t';
     if (c == '\n') ++line;
-    begins_line = c == '\n' || (begins_line && (c == ' ' || c == '\t'));
+    begins_line = c == '\n' || (begins_line && is_blank);
+    begins_value =
+        (c == '=' && !is_value && quote == 0) || (begins_value && (is_blank || c == '['));
+    is_value = c != '\n' && (is_value || begins_value);
     if (quote != 0) {
       if (c == '\\' && quote == '"') ++at;
       if (c == quote) quote = 0;
     } else if (c == '"' || c == '\'') {
+      // An empty string and a quote are the beginning or the end of one over several lines.
+      if (!begins_text && text[at - 1] != c) {
+        return Fault{line, "a quote stands before and behind a whole text, nowhere else"};
+      }
       quote = c;
     } else if (c == '#') {
       at = std::min(text.find('\n', at), text.size()) - 1;

@@ -298,8 +298,10 @@ TEST_CASE("command line: a mistake in the file is named with its line") {
         Case{"role = [\"combined\"]", "role must be a string"},
         Case{"max-upload = true", "max-upload must be a string such as"},
         Case{"\u00e9 = 1", "put what is not ASCII in quotes"},
-        Case{"[server]", "server is a section"},
+        Case{"[server]", "there are no sections"}, Case{"[[[", "there are no sections"},
         Case{" [ =x]", "there are no sections"},  // toml++ ended the process on these
+        Case{"role = 0=o\"\xc3\xbe\"", "a quote stands before and behind a whole text"},
+        Case{"role = 0=\"\xc3\xbe\"", "a quote stands before and behind a whole text"},
         Case{"[\nx]", "there are no sections"}, Case{"[[.]]", "there are no sections"},
         Case{"server.role = \"combined\"", "server is a section"}}) {
     INFO(std::string(c.line));
