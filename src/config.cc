@@ -58,12 +58,13 @@ struct Fault {
 };
 
 // What stands in no string and no comment, and toml++ 3.3 would not refuse but run into
-// undefined behaviour: a byte that is not ASCII, some of what is not quite a section. A quote
-// where no string can begin is another fault, or we would take for a string what it does not.
+// undefined behaviour: a byte that is not ASCII, some of what is not quite a section or an
+// array, which no setting is. A quote where no string can begin is another fault, or we would
+// take for a string what it does not.
 std::optional<Fault> find_fault(std::string_view text) {
   toml::source_index line = 1;
   bool begins_line = true;    // nothing but blanks before
-  bool begins_value = false;  // nothing but blanks, or an array's `[`, since the first `=`
+  bool begins_value = false;  // nothing but blanks since the line's first `=`
   bool is_value = false;      // after that
   char quote = 0;             // of the string that we are in
   constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
@@ -77,8 +78,7 @@ std::optional<Fault> find_fault(std::string_view text) {
     const bool is_blank = c == ' ' || c == '\t';
     if (c == '\n') ++line;
     begins_line = c == '\n' || (begins_line && is_blank);
-    begins_value =
-        (c == '=' && !is_value && quote == 0) || (begins_value && (is_blank || c == '['));
+    begins_value = (c == '=' && !is_value && quote == 0) || (begins_value && is_blank);
     is_value = c != '\n' && (is_value || begins_value);
     if (quote != 0) {
       if (c == '\\' && quote == '"') ++at;
@@ -91,6 +91,8 @@ std::optional<Fault> find_fault(std::string_view text) {
       quote = c;
     } else if (c == '#') {
       at = std::min(text.find('\n', at), text.size()) - 1;
+    } else if (std::string_view("[]{},").find(c) != std::string_view::npos) {
+      return Fault{line, "a setting is one text, one number, true or false: no list, no table"};
     } else if (static_cast<unsigned char>(c) >= 0x80) {
       return Fault{line, "put what is not ASCII in quotes"};
     }

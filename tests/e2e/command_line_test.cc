@@ -290,19 +290,24 @@ TEST_CASE("command line: a mistake in the file is named with its line") {
   };
   for (const Case& c :
        {Case{"listne = \"127.0.0.1:0\"", "listne is no setting"},
-        Case{"config = \"other.toml\"", "config is no setting"}, Case{"role = combined", ""},
-        Case{"role = [", ""}, Case{"role = \"combined\" \"backend\"", ""},
+        Case{"config = \"other.toml\"", "config is no setting"},
+        Case{"role = combined", ""},
+        Case{"role = [", ""},
+        Case{"role = \"combined\" \"backend\"", ""},
         Case{"db-port = \"3306\"", "db-port must be a whole number"},
         Case{"access-log = 1", "access-log must be true or false"},
         Case{"role = 1", "role must be a string"},
-        Case{"role = [\"combined\"]", "role must be a string"},
+        Case{"role = [\"combined\"]", "a setting is one text"},
+        Case{"role = [}", "a setting is one text"},
         Case{"max-upload = true", "max-upload must be a string such as"},
         Case{"\u00e9 = 1", "put what is not ASCII in quotes"},
-        Case{"[server]", "there are no sections"}, Case{"[[[", "there are no sections"},
+        Case{"[server]", "there are no sections"},
+        Case{"[[[", "there are no sections"},
         Case{" [ =x]", "there are no sections"},  // toml++ ended the process on these
         Case{"role = 0=o\"\xc3\xbe\"", "a quote stands before and behind a whole text"},
         Case{"role = 0=\"\xc3\xbe\"", "a quote stands before and behind a whole text"},
-        Case{"[\nx]", "there are no sections"}, Case{"[[.]]", "there are no sections"},
+        Case{"[\nx]", "there are no sections"},
+        Case{"[[.]]", "there are no sections"},
         Case{"server.role = \"combined\"", "server is a section"}}) {
     INFO(std::string(c.line));
     const std::string file =
