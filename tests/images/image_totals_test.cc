@@ -3,13 +3,14 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/random.h"
 #include "tests/db/database_fixture.h"
+#include "tests/net/stream_pair.h"
 
 namespace imgcached::images {
 namespace {
@@ -35,12 +36,7 @@ struct TotalsRig {
 
   template <class Condition>
   void until(Condition reached) {
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(e2e::patience_ms);
-    while (!reached()) {
-      REQUIRE(std::chrono::steady_clock::now() < deadline);
-      uv_run(fixture.loop.raw(), UV_RUN_NOWAIT);
-    }
+    test::run_until(fixture.loop, std::move(reached));
   }
 
   db::ImageRow row(std::string key, std::uint64_t bytes) {
