@@ -27,17 +27,15 @@ const readouts = (page) => page.locator('.readout').allInnerTexts();
 const cursors = (page) => page.locator('.chart .cursor').evaluateAll((lines) =>
   lines.map((line) => !line.hidden && line.getBoundingClientRect().x));
 
-// Answers /api/stats with samples of our own, the newest of which is of now.
+// Answers /api/stats with samples of our own, the newest of which is of now. They stay
+// the same, however often the page asks.
 async function showSamples(page, samplesUntil) {
-  await page.route('**/api/stats*', async (route) => {
-    const toMs = Date.now();
-    const { samples, marks = [] } = samplesUntil(toMs);
-    await route.fulfill({
-      json: {
-        success: 'true', from_ms: toMs - 600_000, to_ms: toMs, interval_ms: 5000, samples, marks,
-      },
-    });
-  });
+  const toMs = Date.now();
+  const { samples, marks = [] } = samplesUntil(toMs);
+  const json = {
+    success: 'true', from_ms: toMs - 600_000, to_ms: toMs, interval_ms: 5000, samples, marks,
+  };
+  await page.route('**/api/stats*', (route) => route.fulfill({ json }));
 }
 const sample = (timeMs, values = {}) => ({
   time_ms: timeMs, items: 10, bytes: 1000, capacity_bytes: 4000, requests: 50, hits: 40, misses: 10,
@@ -192,13 +190,29 @@ test('changes of the settings and clears are marked, in the charts and in the ta
     method: 'POST', body: new URLSearchParams({ max_capacity: '55', replacement_policy: 'random' }),
   });
   await fetch(`${site().cacheUrl}/clear_cache`);
-  await page.getByText('the cache was cleared').waitFor();
-  await page.getByText('changed to 55 MB, Random Replacement').waitFor();
-  await page.waitForFunction(() => /cleared/.test(document.querySelector('#moment-text').innerText));
+  // All at once: the newest moment tells of the clear for five seconds only.
+  await Promise.all([
+    page.getByText('the cache was cleared').waitFor(),
+    page.getByText('changed to 55 MB, Random Replacement').waitFor(),
+    page.waitForFunction(() => /cleared/.test(document.querySelector('#moment-text').innerText)),
+  ]);
   assert.ok(await pixelsOf(page, 'hit_rate', '--bad') > 20);
   assert.ok(await pixelsOf(page, 'bytes', '--caution') > 20, 'the capacity is a line');
   assert.match((await readouts(page))[1], /of 55\.0 MB$/);
   await end(page);
+});
+
+test('marks at the ends of what is shown are drawn whole', async () => {
+  for (const at of [0, 600_000]) {
+    const page = await openPage(browser());
+    await showSamples(page, (toMs) => ({
+      samples: [sample(toMs - 300_000)], marks: [{ time_ms: toMs - at, event: 'cleared' }],
+    }));
+    await page.goto(url());
+    await page.locator('.readout').first().getByText('10', { exact: true }).waitFor();
+    assert.ok(await pixelsOf(page, 'items', '--bad') > 20, `${at} ms ago`);
+    await end(page);
+  }
 });
 
 test('what was read is counted', async () => {

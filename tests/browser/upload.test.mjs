@@ -1,7 +1,7 @@
 // /upload_image: images into the store.
 
 import assert from 'node:assert/strict';
-import { truncateSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { checkAccessible, checkFits, checkPage, checkQuiet } from './checks.mjs';
@@ -13,7 +13,15 @@ import { openPage, textOf, useSite } from './site.mjs';
 const { site, browser } = useSite({ IMGCACHED_MAX_UPLOAD: '32MiB' });
 
 const file = (name, buffer = png(40, 30, [200, 80, 20])) => ({ name, mimeType: 'image/png', buffer });
-const large = (name) => file(name, png(40, 30, [20, 80, 200], 7 << 20));
+const largeImage = png(40, 30, [20, 80, 200], 7 << 20);
+
+// By its path: the bytes of a file that is handed over go through the debugger's wire.
+function onDisk({ name, buffer }) {
+  const path = join(site().state, name);
+  writeFileSync(path, buffer);
+  return path;
+}
+const large = (name) => onDisk(file(name, largeImage));
 
 async function openUpload({ url = site().url, query = '', ...options } = {}) {
   const page = await openPage(browser(), options);
@@ -208,11 +216,7 @@ test('a link to replace an image gives the first file its key', async () => {
 test('what is wrong with a file is said beside it, the key kept', async () => {
   const page = await openUpload();
   const text = Buffer.from('this is no image');
-  // By its path: the bytes of a file that is handed over go through the debugger's wire.
-  const huge = join(site().state, 'huge.png');
-  writeFileSync(huge, '');
-  truncateSync(huge, (32 << 20) + 1);
-  await page.locator('#file').setInputFiles(huge);
+  await page.locator('#file').setInputFiles(onDisk(file('huge.png', Buffer.alloc((32 << 20) + 1))));
   await page.locator('#file').setInputFiles([
     file('empty.png', Buffer.alloc(0)), file('text.png', text), file('long text.png', Buffer.alloc(7 << 20, 'text')), file('good.png'),
   ]);
@@ -342,7 +346,8 @@ test('rows in every state are accessible and fit', async (t) => {
   relay.hold(1 << 20);
   await page.locator('#file').setInputFiles([
     large('state-1.png'), large('state-2.png'), large('state-3.png'), large('state-4.png'),
-    file('state-taken.png'), file(`${'long '.repeat(40)}.png`), file('empty', Buffer.alloc(0)),
+    ...[file('state-taken.png'), file(`${'long '.repeat(40)}.png`), file('empty', Buffer.alloc(0))]
+      .map(onDisk),
   ]);
   await rowOf(page, 'state-taken.png').getByLabel('Replace it').waitFor();
   await keyOf(rowOf(page, 'long ')).fill('k'.repeat(256));

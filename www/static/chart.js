@@ -140,9 +140,13 @@ export class Chart {
   }
 
   #drawMarks(canvas, area, graph) {
+    // Beside the axis, which would be drawn over it, and inside of what is not clipped.
+    const left = area.x + 1;
+    const right = area.x + area.w - 1;
     for (const mark of this.marks) {
       const style = markStyles[mark.event];
-      const x = Math.round(graph.toDomXCoord(mark.time_ms)) + 0.5;
+      const at = Math.round(graph.toDomXCoord(mark.time_ms));
+      const x = Math.min(Math.max(at, left), right) + 0.5;
       canvas.save();
       canvas.strokeStyle = token(style.colour);
       canvas.lineWidth = 1.5;
