@@ -202,15 +202,17 @@ test('changes of the settings and clears are marked, in the charts and in the ta
   await end(page);
 });
 
-test('marks at the ends of what is shown are drawn whole', async () => {
-  for (const at of [0, 600_000]) {
+test('marks are whole at the ends of the time, and where a line of the grid is', async () => {
+  for (const markMs of [
+    (toMs) => toMs, (toMs) => toMs - 600_000, (toMs) => toMs - toMs % 60_000,
+  ]) {
     const page = await openPage(browser());
     await showSamples(page, (toMs) => ({
-      samples: [sample(toMs - 300_000)], marks: [{ time_ms: toMs - at, event: 'cleared' }],
+      samples: [sample(toMs - 300_000)], marks: [{ time_ms: markMs(toMs), event: 'cleared' }],
     }));
     await page.goto(url());
     await page.locator('.readout').first().getByText('10', { exact: true }).waitFor();
-    assert.ok(await pixelsOf(page, 'items', '--bad') > 20, `${at} ms ago`);
+    assert.ok(await pixelsOf(page, 'items', '--bad') > 20, `${markMs}`);
     await end(page);
   }
 });

@@ -121,7 +121,12 @@ export class Chart {
       labelsKMG2: this.kind === kinds.bytes,
       highlightCallback: (event, time, points, row) => this.onCursor(row),
       unhighlightCallback: () => this.onCursor(null),
-      underlayCallback: (canvas, area, graph) => this.#drawMarks(canvas, area, graph),
+      // Over the grid and the lines, either of which may be where a mark is.
+      plugins: [{
+        activate: () => ({
+          didDrawChart: ({ dygraph, drawingContext }) => this.#drawMarks(dygraph, drawingContext),
+        }),
+      }],
       drawPoints: true,
       pointSize: 1.2,
       strokeWidth: 1.6,
@@ -139,14 +144,12 @@ export class Chart {
     };
   }
 
-  #drawMarks(canvas, area, graph) {
-    // Beside the axis, which would be drawn over it, and inside of what is not clipped.
-    const left = area.x + 1;
-    const right = area.x + area.w - 1;
+  #drawMarks(graph, canvas) {
+    const area = graph.getArea();
+    const right = area.x + area.w - 1;  // what lies beyond is clipped
     for (const mark of this.marks) {
       const style = markStyles[mark.event];
-      const at = Math.round(graph.toDomXCoord(mark.time_ms));
-      const x = Math.min(Math.max(at, left), right) + 0.5;
+      const x = Math.min(Math.round(graph.toDomXCoord(mark.time_ms)), right) + 0.5;
       canvas.save();
       canvas.strokeStyle = token(style.colour);
       canvas.lineWidth = 1.5;
