@@ -107,7 +107,8 @@ ImageTable::ImageTable(Pool& pool)
 
 net::BatchStats ImageTable::change_batches() const {
   const net::BatchStats &inserts = inserts_.stats(), &replacements = replacements_.stats();
-  return {inserts.batches + replacements.batches, inserts.items + replacements.items};
+  return {inserts.batches + replacements.batches, inserts.items + replacements.items,
+          inserts.busy_ns + replacements.busy_ns};
 }
 
 Task<Result<std::optional<ImageRow>>> ImageTable::find(std::string key, Read read) {

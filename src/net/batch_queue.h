@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/gate.h"
 #include "base/task.h"
 #include "net/end_of_turn.h"
@@ -32,7 +33,8 @@ namespace imgcached::net {
 // Counted since the start.
 struct BatchStats {
   std::uint64_t batches = 0;
-  std::uint64_t items = 0;  // in them
+  std::uint64_t items = 0;    // in them
+  std::uint64_t busy_ns = 0;  // spent on carrying them out, one after the other
 };
 
 // When an item is carried out that finds nothing under way.
@@ -90,8 +92,10 @@ class BatchQueue {
       Batch batch;
       batch.reserve(taken.size());
       for (const Waiting& one : taken) batch.push_back(one.item);
+      const std::uint64_t began_ns = monotonic_ns();
       Task<void> working = work_(std::move(batch));
       co_await std::move(working);
+      stats_.busy_ns += monotonic_ns() - began_ns;
       for (const Waiting& one : taken) one.waiter.resume();
     }
     is_running_ = false;

@@ -74,9 +74,12 @@ Task<http::Response> Health::metrics(http::Request&) {
   metrics.counter("imgcached_file_batches_total", "Syncs that made small uploads durable.",
                   files.batches);
   metrics.counter("imgcached_file_batch_uploads_total", "Uploads in those.", files.items);
+  metrics.counter("imgcached_file_batch_microseconds_total", "Spent on those.",
+                  files.busy_ns / 1000);
   metrics.counter("imgcached_row_batches_total", "Statements that stored rows of uploads.",
                   rows.batches);
   metrics.counter("imgcached_row_batch_uploads_total", "Uploads in those.", rows.items);
+  metrics.counter("imgcached_row_batch_microseconds_total", "Spent on those.", rows.busy_ns / 1000);
   metrics.gauge("imgcached_uploads_waiting", "Small uploads that wait for the next sync.",
                 store_.uploads_waiting());
   metrics.gauge("imgcached_unsettled_writes", "Writes of which the database did not say more.",

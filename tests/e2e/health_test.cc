@@ -36,6 +36,7 @@ DEPLOYED_TEST_CASE("health: metrics are Prometheus text and count what happens")
   CHECK(grown("imgcached_uploads_total") == 1);
   CHECK(grown("imgcached_row_batches_total") == 1);
   CHECK(grown("imgcached_row_batch_uploads_total") == 1);
+  CHECK(grown("imgcached_row_batch_microseconds_total") > 0);
   CHECK(grown("imgcached_file_batches_total") == grown("imgcached_file_batch_uploads_total"));
   CHECK(grown("imgcached_image_hits_total") == 1);
   CHECK(grown("imgcached_image_misses_total") == 1);
