@@ -17,6 +17,8 @@
 #include "base/gate.h"
 #include "base/random.h"
 #include "cache/cache.h"
+#include "cache/cache_service.h"
+#include "db/pool.h"
 #include "http/base64.h"
 #include "http/multipart.h"
 #include "http/parser.h"
@@ -177,6 +179,48 @@ void cache_sizes(benchmark::internal::Benchmark* benchmark) {
 BENCHMARK(cache_get)->Apply(cache_sizes);
 BENCHMARK(cache_replace)->Apply(cache_sizes);
 BENCHMARK(cache_put_and_evict)->Apply(cache_sizes);
+
+// The cache as backends on several threads have it: each get is a critical section.
+struct SharedCache {
+  Task<void> close() {
+    co_await service.close();
+    co_await database.close();
+  }
+
+  net::Loop loop;
+  db::Pool database{loop, db::Settings()};  // never asked
+  cache::CacheService service{loop, database};
+};
+std::unique_ptr<SharedCache> shared_cache;
+constexpr std::size_t shared_entries = 10'000;
+
+void set_up_shared_cache(const benchmark::State&) {
+  shared_cache = std::make_unique<SharedCache>();
+  const Blob blob = Blob::copy_of(std::string(value_bytes, 'x'));
+  for (std::uint64_t i = 0; i < shared_entries; ++i)
+    shared_cache->service.put(key_of(1'000'000 + i), blob);
+}
+void tear_down_shared_cache(const benchmark::State&) {
+  Gate gate;
+  gate.spawn(shared_cache->close());
+  shared_cache->loop.run();
+  shared_cache.reset();
+}
+
+void cache_get_shared(benchmark::State& state) {
+  const std::vector<std::string> keys = keys_of(shared_entries);
+  std::size_t i = 0;
+  for (auto _ : state) {
+    const cache::Lookup found = shared_cache->service.get(keys[i++ % keys.size()]);
+    if (found.blob.empty()) state.SkipWithError("a key is not there");
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(cache_get_shared)
+    ->Setup(set_up_shared_cache)
+    ->Teardown(tear_down_shared_cache)
+    ->ThreadRange(1, 4)
+    ->UseRealTime();
 
 // Memory after 100 times the capacity has passed through, in images of 1 KiB to 1 MiB, as many
 // of each order of magnitude: what the allocator makes of it. It runs once; the figure is
