@@ -57,10 +57,10 @@ struct Fault {
   const char* advice;
 };
 
-// What stands in no string and no comment, and toml++ 3.3 would not refuse but run into
-// undefined behaviour: a byte that is not ASCII, some of what is not quite a section or an
-// array, which no setting is. A quote where no string can begin is another fault, or we would
-// take for a string what it does not.
+// What toml++ 3.3 would not refuse but run into undefined behaviour: outside of strings and
+// comments a byte that is not ASCII, some of what is not quite a section or an array, which no
+// setting is; and a string over several lines, where one may stand behind a backslash. A quote
+// where no string can begin is another fault, or we would take for a string what it does not.
 std::optional<Fault> find_fault(std::string_view text) {
   toml::source_index line = 1;
   bool begins_line = true;    // nothing but blanks before
@@ -84,9 +84,11 @@ std::optional<Fault> find_fault(std::string_view text) {
       if (c == '\\' && quote == '"') ++at;
       if (c == quote) quote = 0;
     } else if (c == '"' || c == '\'') {
-      // An empty string and a quote are the beginning or the end of one over several lines.
-      if (!begins_text && text[at - 1] != c) {
+      if (!begins_text) {
         return Fault{line, "a quote stands before and behind a whole text, nowhere else"};
+      }
+      if (text.substr(at).starts_with(std::string(3, c))) {
+        return Fault{line, "a text is on one line, between one quote and another"};
       }
       quote = c;
     } else if (c == '#') {

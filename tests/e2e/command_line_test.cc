@@ -306,6 +306,11 @@ TEST_CASE("command line: a mistake in the file is named with its line") {
         Case{" [ =x]", "there are no sections"},  // toml++ ended the process on these
         Case{"role = 0=o\"\xc3\xbe\"", "a quote stands before and behind a whole text"},
         Case{"role = 0=\"\xc3\xbe\"", "a quote stands before and behind a whole text"},
+        Case{"role = \"\"\"\\\xef\xbb\xb8\"\"\"", "a text is on one line"},
+        Case{"role = \"\"\"\n\"\"\"", "a text is on one line"},
+        Case{"role = '''combined'''", "a text is on one line"},
+        Case{"role = \"\"\"", "a text is on one line"},
+        Case{"role = \"\" \"", "a quote stands before and behind a whole text"},
         Case{"[\nx]", "there are no sections"},
         Case{"[[.]]", "there are no sections"},
         Case{"server.role = \"combined\"", "server is a section"}}) {
