@@ -304,7 +304,8 @@ test('charts follow the colours of the system', async () => {
   const page = await openStatistics({ colorScheme: 'light' });
   const light = await pixelsOf(page, 'bytes', '--accent');
   await page.emulateMedia({ colorScheme: 'dark' });
-  await page.waitForFunction(() => matchMedia('(prefers-color-scheme: dark)').matches);
+  // The page is told of it before it draws its next frame.
+  await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(resolve); }));
   const dark = await pixelsOf(page, 'bytes', '--accent');
   assert.ok(light > 0 && dark > 0, `${light} and ${dark} pixels`);
   await end(page);
