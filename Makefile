@@ -107,7 +107,7 @@ $(LINKED):
 	@mkdir -p $(@D)
 	@$(CXX) $(OPTIMIZE) -o $@ $^ -Wl,--as-needed $(LIBRARIES) $(PKG_LIBS) -pthread
 
-$(call objects,src/backend_node.cc tests/e2e/fixture.cc tests/e2e/fixture_test.cc \
+$(call objects,src/backend_front.cc tests/e2e/fixture.cc tests/e2e/fixture_test.cc \
   tests/fuzz/replay_test.cc tools/loadgen/plot.cc): \
   CPPFLAGS += $(SOURCE_DIRECTORY)
 

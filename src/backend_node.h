@@ -1,25 +1,25 @@
-// BackendNode: the pages and the API with everything they stand on: a loop, the
-// image store, connections to the database, and port 5000. Wiring only.
+// BackendNode: the backend with everything it stands on: a loop, the image store,
+// connections to the database, and port 5000, which further loops may share
+// (BackendWorker). Wiring only.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "backend_front.h"
+#include "backend_worker.h"
+#include "base/gate.h"
 #include "base/result.h"
 #include "base/task.h"
-#include "cache/cache_client.h"
-#include "cache/http_cache_client.h"
-#include "cache/local_cache_client.h"
 #include "cache_node.h"
 #include "config.h"
 #include "db/image_table.h"
 #include "db/pool.h"
 #include "db/store_identity_table.h"
-#include "http/server.h"
 #include "images/blob_store.h"
 #include "images/image_store.h"
-#include "images/storage_probe.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
 #include "pages/backend.h"
@@ -39,23 +39,24 @@ class BackendNode {
   Task<void> stop(std::uint64_t grace_ms);
 
   net::Mailbox& mailbox() { return mailbox_; }
-  net::Address address() const { return server_->address(); }
+  net::Address address() const { return front_.address(); }
 
  private:
+  Task<Result<void>> open_workers();
+  Task<Result<pages::LoopFigures>> loop_figures();
+
   const Config& config_;
   net::Loop& loop_;
   images::BlobStore& blobs_;
+  CacheNode* const cache_;
   net::Mailbox mailbox_;
   db::Pool pool_;
   db::ImageTable table_;
   db::StoreIdentityTable identities_;
-  std::optional<cache::LocalCacheClient> local_client_;  // one of the two
-  std::optional<cache::HttpCacheClient> http_client_;
-  cache::CacheClient* cache_ = nullptr;
-  images::StorageProbe storage_;
-  std::optional<images::ImageStore> store_;
-  std::unique_ptr<pages::Backend> pages_;
-  std::optional<http::Server> server_;
+  BackendFront front_;
+  images::ImageStore store_;
+  Gate calls_;  // of the workers
+  std::vector<std::unique_ptr<BackendWorker>> workers_;
 };
 
 }  // namespace imgcached

@@ -44,7 +44,7 @@ Task<Result<void>> CacheNode::start() {
   Result<void> listening = server_.listen(addresses->front());
   if (!listening) co_return bad_setting("cache-listen", listening.error().message);
   address_ = server_.address();
-  warn_if_open(config_, server_);
+  warn_if_open(config_, server_.name(), address_);
   service_.start_recording();
   co_return Result<void>();
 }

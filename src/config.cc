@@ -33,7 +33,7 @@ bool is_in_environment(const std::string& option) {
 // The value of a setting as a flag would have it; nothing when it is of another
 // type than that setting has.
 std::optional<std::string> text_of(const std::string& name, const toml::node& value) {
-  const bool is_number = name == "db-port" || name == "max-upload";
+  const bool is_number = name == "db-port" || name == "max-upload" || name == "backend-loops";
   if (const auto* number = value.as_integer(); number && is_number) {
     return std::to_string(number->get());
   }
@@ -41,12 +41,17 @@ std::optional<std::string> text_of(const std::string& name, const toml::node& va
     return flag->get() ? "true" : "false";
   }
   const auto* text = value.as_string();
-  if (!text || name == "db-port" || name == "access-log") return std::nullopt;
+  if (!text || name == "db-port" || name == "backend-loops" || name == "access-log") {
+    return std::nullopt;
+  }
   return text->get();
 }
 
 std::string expected_type(const std::string& name) {
   if (name == "db-port") return "a whole number from 1 to 65535";
+  if (name == "backend-loops") {
+    return "a whole number from 1 to " + std::to_string(backend_loops_max);
+  }
   if (name == "access-log") return "true or false";
   if (name == "max-upload") return "a string such as \"32MiB\", or a number of bytes";
   return "a string, in quotes";
@@ -221,6 +226,9 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
   add("listen", texts.listen, "address of the backend; port 0 picks a free one");
   add("cache-listen", texts.cache_listen, "address of the cache service");
   add("cache-url", texts.cache_url, "the cache service of --role backend: http://host:port");
+  add("backend-loops", config.backend_loops,
+      "threads that serve the backend's port, for more than two cores")
+      ->check(CLI::Range(std::size_t{1}, backend_loops_max));
   add("images", config.images, "directory of the images");
   add("db-socket", config.database.socket, "unix socket of the database");
   add("db-host", config.database.host, "host of the database, where there is no socket");
@@ -269,6 +277,9 @@ Result<void> resolve_role(const Texts& texts, Config& config) {
   }
   if (config.role != Role::backend && !texts.cache_url.empty()) {
     return bad_setting("cache-url", "goes with --role backend only");
+  }
+  if (config.role == Role::cache && config.backend_loops != 1) {
+    return bad_setting("backend-loops", "goes without --role cache, which has no backend");
   }
   if (texts.cache_url.empty()) return {};
   Result<net::Address> address = parse_cache_url(texts.cache_url);
@@ -361,12 +372,14 @@ Error bad_setting(std::string_view option, std::string_view reason) {
   return Error{Errc::invalid_argument, std::move(message)};
 }
 
-std::optional<DescriptorPlan> plan_descriptors(std::uint64_t descriptors, Role role) {
+std::optional<DescriptorPlan> plan_descriptors(std::uint64_t descriptors, Role role,
+                                               std::size_t backend_loops) {
   // Files that are read or small uploads, the database, listeners, libraries, and the
-  // connections that are refused at a time (http::ServerLimits::refusals_max).
-  constexpr std::uint64_t reserved = 256;
+  // connections that are refused at a time (http::ServerLimits::refusals_max); then of each
+  // further loop its own, its listener, its connections to the database and the cache.
+  const std::uint64_t reserved = 256 + 48 * (backend_loops - 1);
   constexpr std::uint64_t upload_files_min = 8;
-  if (descriptors < descriptors_min) return std::nullopt;
+  if (descriptors < descriptors_min(backend_loops)) return std::nullopt;
   const std::uint64_t free = descriptors - reserved;
   const DescriptorPlan most;
   const auto at_most = [](std::uint64_t count, std::size_t limit) {

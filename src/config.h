@@ -47,7 +47,8 @@ struct Config {
   std::optional<http::AccessToken> token;  // of --token-file
   log::Level log_level = log::Level::info;
   bool access_log = false;
-  DescriptorPlan descriptors;  // no setting: what the system allows; see main.cc
+  std::size_t backend_loops = 1;  // that serve `listen`, each on a thread
+  DescriptorPlan descriptors;     // no setting: what the system allows; see main.cc
 };
 
 // The settings of this run; or, for --help and --version and for an error, what
@@ -67,13 +68,18 @@ std::string one_line(std::string text);
 
 ParsedConfig parse_config(int argument_count, const char* const* arguments);
 
-// What a process needs to serve anybody.
-inline constexpr std::size_t descriptors_min = 304;
+inline constexpr std::size_t backend_loops_max = 32;
 
-// The plan for a process that may open that many; nothing below descriptors_min.
+// What a process needs to serve anybody.
+constexpr std::size_t descriptors_min(std::size_t backend_loops) {
+  return 304 + 80 * (backend_loops - 1);
+}
+
+// The plan for a process that may open that many; nothing below descriptors_min().
 // No figure exceeds that of a default plan. Where both services are in one
 // process, the backend gets the larger part: it needs no connection to the cache.
-std::optional<DescriptorPlan> plan_descriptors(std::uint64_t descriptors, Role role);
+std::optional<DescriptorPlan> plan_descriptors(std::uint64_t descriptors, Role role,
+                                               std::size_t backend_loops = 1);
 
 inline constexpr const char* version = "0.1.0";
 

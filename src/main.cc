@@ -200,10 +200,12 @@ Result<void> fit_to_descriptors(Config& config) {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
-  const std::optional<DescriptorPlan> plan = plan_descriptors(limit.rlim_cur, config.role);
+  const std::optional<DescriptorPlan> plan =
+      plan_descriptors(limit.rlim_cur, config.role, config.backend_loops);
   if (!plan) {
     return Error{Errc::invalid_argument, "a process may open " + std::to_string(limit.rlim_cur) +
-                                             " files here, " + std::to_string(descriptors_min) +
+                                             " files here, " +
+                                             std::to_string(descriptors_min(config.backend_loops)) +
                                              " are needed; raise `ulimit -n`"};
   }
   config.descriptors = *plan;

@@ -9,8 +9,8 @@ namespace {
 TEST_CASE("the connections of both servers and their uploads fit into the descriptors") {
   for (const Role role : {Role::combined, Role::backend, Role::cache}) {
     CHECK_FALSE(plan_descriptors(0, role));
-    CHECK_FALSE(plan_descriptors(descriptors_min - 1, role));
-    for (std::uint64_t descriptors = descriptors_min; descriptors < 50'000; ++descriptors) {
+    CHECK_FALSE(plan_descriptors(descriptors_min(1) - 1, role));
+    for (std::uint64_t descriptors = descriptors_min(1); descriptors < 50'000; ++descriptors) {
       const DescriptorPlan plan = *plan_descriptors(descriptors, role);
       const std::size_t all = plan.backend_connections + plan.cache_connections + plan.upload_files;
       REQUIRE(all + 256 <= descriptors);

@@ -330,7 +330,7 @@ Task<Response> CacheApi::metrics(Request&) {
                   stats.lease_rejections);
   metrics.gauge("imgcached_cache_stats_rows_queued", "Statistics waiting for the database.",
                 service_.recorder().queued());
-  metrics.server(*server_);
+  metrics.server(server_->name(), server_->figures());
   co_return metrics.response();
 }
 

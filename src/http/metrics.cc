@@ -24,40 +24,39 @@ void Metrics::gauge(std::string_view name, std::string_view help, std::uint64_t 
   sample(name, "", value);
 }
 
-void Metrics::server(const Server& server) {
-  const ServerStats& stats = server.stats();
-  const std::string_view name = server.name();
+void Metrics::server(std::string_view name, const ServerFigures& figures) {
+  const ServerStats& counted = figures.counted;
   const std::string labels = fmt::format("{{server=\"{}\"}}", name);
   const auto now = [&](std::string_view what, std::string_view help, std::uint64_t value) {
     describe(what, help, "gauge");
     sample(what, labels, value);
   };
-  now("imgcached_http_connections", "Open connections.", server.open_connections());
-  now("imgcached_http_tasks", "Connections served or refused, and the acceptor.", server.tasks());
+  now("imgcached_http_connections", "Open connections.", figures.connections);
+  now("imgcached_http_tasks", "Connections served or refused, and the acceptor.", figures.tasks);
   now("imgcached_http_body_bytes_in_flight", "Of requests that are being handled.",
-      server.body_bytes_in_flight());
+      figures.body_bytes_in_flight);
   now("imgcached_http_answer_bytes_in_flight", "Of answers whose readers are waited for.",
-      server.answer_bytes_in_flight());
+      figures.answer_bytes_in_flight);
   now("imgcached_loop_handles", "Sockets, timers and the like of the event loop.",
-      server.loop().live_handles());
-  now("imgcached_loop_jobs", "Jobs on the thread pool.", server.loop().live_jobs());
+      figures.loop_handles);
+  now("imgcached_loop_jobs", "Jobs on the thread pool.", figures.loop_jobs);
   describe("imgcached_http_connections_accepted_total", "Connections accepted.", "counter");
-  sample("imgcached_http_connections_accepted_total", labels, stats.connections_accepted);
+  sample("imgcached_http_connections_accepted_total", labels, counted.connections_accepted);
   describe("imgcached_http_connections_refused_total", "Connections over the limit.", "counter");
-  sample("imgcached_http_connections_refused_total", labels, stats.connections_refused);
+  sample("imgcached_http_connections_refused_total", labels, counted.connections_refused);
   describe("imgcached_http_accepts_failed_total", "Attempts to accept, for want of descriptors.",
            "counter");
-  sample("imgcached_http_accepts_failed_total", labels, stats.accepts_failed);
+  sample("imgcached_http_accepts_failed_total", labels, counted.accepts_failed);
   describe("imgcached_http_readers_cut_total", "Slow readers of answers that held too much.",
            "counter");
-  sample("imgcached_http_readers_cut_total", labels, server.readers_cut());
+  sample("imgcached_http_readers_cut_total", labels, figures.readers_cut);
   describe("imgcached_http_bytes_written_total", "Bytes of responses.", "counter");
-  sample("imgcached_http_bytes_written_total", labels, stats.bytes_written);
+  sample("imgcached_http_bytes_written_total", labels, counted.bytes_written);
   describe("imgcached_http_responses_total", "Responses by class of status.", "counter");
   for (int status_class = 2; status_class <= 5; ++status_class) {
     sample("imgcached_http_responses_total",
            fmt::format("{{server=\"{}\",status=\"{}xx\"}}", name, status_class),
-           stats.responses_by_class[status_class]);
+           counted.responses_by_class[status_class]);
   }
 }
 

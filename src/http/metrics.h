@@ -15,8 +15,8 @@ class Metrics {
   // `help` says in a sentence what is counted.
   void counter(std::string_view name, std::string_view help, std::uint64_t value);
   void gauge(std::string_view name, std::string_view help, std::uint64_t value);
-  // What a Server counts, and its loop, labelled with its name.
-  void server(const Server& server);
+  // Those of a Server and its loop, labelled with its name.
+  void server(std::string_view name, const ServerFigures& figures);
 
   Response response() const;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,6 +13,25 @@
 #include "net/timer.h"
 
 namespace imgcached::http {
+
+ServerFigures& ServerFigures::operator+=(const ServerFigures& other) {
+  counted.connections_accepted += other.counted.connections_accepted;
+  counted.connections_refused += other.counted.connections_refused;
+  counted.accepts_failed += other.counted.accepts_failed;
+  counted.requests += other.counted.requests;
+  for (std::size_t i = 0; i < std::size(counted.responses_by_class); ++i) {
+    counted.responses_by_class[i] += other.counted.responses_by_class[i];
+  }
+  counted.bytes_written += other.counted.bytes_written;
+  readers_cut += other.readers_cut;
+  connections += other.connections;
+  tasks += other.tasks;
+  body_bytes_in_flight += other.body_bytes_in_flight;
+  answer_bytes_in_flight += other.answer_bytes_in_flight;
+  loop_handles += other.loop_handles;
+  loop_jobs += other.loop_jobs;
+  return *this;
+}
 
 Server::Server(net::Loop& loop, const Router& router, ErrorRenderer render_error, Options options)
     : loop_(loop),
@@ -23,8 +43,8 @@ Server::Server(net::Loop& loop, const Router& router, ErrorRenderer render_error
 
 Server::~Server() { assert(connections_.empty()); }
 
-Result<void> Server::listen(const net::SocketAddress& address) {
-  Result<net::Listener> listener = net::Listener::open(loop_, address);
+Result<void> Server::listen(const net::SocketAddress& address, net::PortUse use) {
+  Result<net::Listener> listener = net::Listener::open(loop_, address, use);
   if (!listener) return std::move(listener).error();
   listener_.emplace(std::move(*listener));
   gate_.spawn(accept_all());
@@ -119,6 +139,19 @@ Task<void> Server::drain(std::uint64_t grace_ms) {
       },
       this);
   co_await gate_.drained();
+}
+
+ServerFigures Server::figures() const {
+  ServerFigures figures;
+  figures.counted = stats_;
+  figures.readers_cut = answers_.readers_cut();
+  figures.connections = connections_.size();
+  figures.tasks = gate_.running();
+  figures.body_bytes_in_flight = bodies_.in_flight();
+  figures.answer_bytes_in_flight = answers_.in_flight();
+  figures.loop_handles = loop_.live_handles();
+  figures.loop_jobs = loop_.live_jobs();
+  return figures;
 }
 
 std::string_view Server::date() {

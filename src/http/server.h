@@ -63,7 +63,7 @@ struct ServerLimits {
   std::uint64_t linger_timeout_ms = 2'000;
 };
 
-// Counters since the start, for /metrics.
+// What a server has counted since the start.
 struct ServerStats {
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;
@@ -71,6 +71,20 @@ struct ServerStats {
   std::uint64_t requests = 0;
   std::uint64_t responses_by_class[6] = {};  // [2] counts 2xx ...
   std::uint64_t bytes_written = 0;
+};
+
+// The same and how it stands now, for /metrics. Those of several servers add up.
+struct ServerFigures {
+  ServerStats counted;
+  std::uint64_t readers_cut = 0;
+  std::size_t connections = 0;
+  std::size_t tasks = 0;
+  std::uint64_t body_bytes_in_flight = 0;
+  std::uint64_t answer_bytes_in_flight = 0;
+  std::size_t loop_handles = 0;
+  std::size_t loop_jobs = 0;
+
+  ServerFigures& operator+=(const ServerFigures& other);
 };
 
 // The response to a failure. `path` is decoded, or empty when it is unknown.
@@ -98,20 +112,15 @@ class Server {
   ~Server();
 
   // Starts to listen; serving begins with the loop. Errors name the address.
-  Result<void> listen(const net::SocketAddress& address);
+  Result<void> listen(const net::SocketAddress& address,
+                      net::PortUse use = net::PortUse::exclusive);
   net::Address address() const { return listener_->address(); }
 
   // Ends serving, see above; returns when no connection is left.
   Task<void> drain(std::uint64_t grace_ms);
 
   const std::string& name() const { return options_.name; }
-  const net::Loop& loop() const { return loop_; }
-  std::size_t open_connections() const { return connections_.size(); }
-  std::size_t tasks() const { return gate_.running(); }
-  std::uint64_t body_bytes_in_flight() const { return bodies_.in_flight(); }
-  std::uint64_t answer_bytes_in_flight() const { return answers_.in_flight(); }
-  std::uint64_t readers_cut() const { return answers_.readers_cut(); }
-  const ServerStats& stats() const { return stats_; }
+  ServerFigures figures() const;
 
  private:
   friend class Connection;

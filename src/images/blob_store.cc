@@ -4,6 +4,7 @@
 
 #include <cassert>
 #include <cstdio>
+#include <utility>
 
 #include "base/log.h"
 #include "net/offload.h"
@@ -43,10 +44,12 @@ Error for_client(const Error& error) {
 
 // --- BlobWriter ---------------------------------------------------------------------------------
 
-BlobWriter::BlobWriter(BlobStore& store) : store_(&store), name_(store.new_name()) {}
+BlobWriter::BlobWriter(BlobStore& store, net::Loop& loop)
+    : store_(&store), loop_(&loop), name_(store.new_name()) {}
 
 BlobWriter::BlobWriter(BlobWriter&& other) noexcept
     : store_(other.store_),
+      loop_(other.loop_),
       name_(std::move(other.name_)),
       buffer_(std::move(other.buffer_)),
       file_(std::move(other.file_)),
@@ -79,8 +82,9 @@ Task<Result<void>> BlobWriter::write(std::string_view piece) {
 std::uint64_t BlobWriter::pace_min() const {
   const std::uint64_t files_max = store_->options_.upload_files_max;
   const std::uint64_t files_free = files_max / 2;  // of charge
-  if (!is_counted_ || store_->upload_files_ <= files_free) return 0;
-  return pace_max * (store_->upload_files_ - files_free) / (files_max - files_free);
+  if (!is_counted_) return 0;
+  const std::uint64_t files = store_->upload_files();
+  return files <= files_free ? 0 : pace_max * (files - files_free) / (files_max - files_free);
 }
 
 Result<void> BlobWriter::judge_type() {
@@ -92,15 +96,12 @@ Result<void> BlobWriter::judge_type() {
 
 // A small upload never comes here: its file is open for one job of the thread pool.
 Task<Result<void>> BlobWriter::flush() {
+  is_counted_ = is_counted_ || store_->enter_upload_file();
   if (!is_counted_) {
-    if (store_->upload_files_ >= store_->options_.upload_files_max) {
-      co_return Error{Errc::unavailable, "too many large images are being sent; try again"};
-    }
-    ++store_->upload_files_;
-    is_counted_ = true;
+    co_return Error{Errc::unavailable, "too many large images are being sent; try again"};
   }
   auto job = [this] { return write_buffer(); };
-  Result<void> written = co_await net::offload(*store_->loop_, job);
+  Result<void> written = co_await net::offload(*loop_, job);
   if (!written) co_return for_client(written.error());
   co_return Result<void>();
 }
@@ -138,11 +139,12 @@ Task<Result<void>> BlobWriter::make_durable(std::string location) {
   }
   const bool syncs = store_->options_.durability == Durability::strict;
   auto job = [&] { return put_in_place(location, syncs); };
-  Result<void> done = co_await net::offload(*store_->loop_, job);
+  Result<void> done = co_await net::offload(*loop_, job);
   co_return done;
 }
 
 Task<Result<BlobWriter::Finished>> BlobWriter::finish() {
+  assert(loop_ == store_->loop_);
   if (byte_size_ == 0) {
     co_await discard();
     co_return Error{Errc::invalid_argument, "the file is empty; send an image"};
@@ -170,8 +172,10 @@ Task<Result<BlobWriter::Finished>> BlobWriter::finish() {
 // The file is closed, or about to be.
 void BlobWriter::settle() {
   settled_ = true;
-  if (std::exchange(is_counted_, false)) --store_->upload_files_;
+  if (std::exchange(is_counted_, false)) store_->leave_upload_file();
 }
+
+void BlobWriter::move_to_store() { loop_ = store_->loop_; }
 
 Task<void> BlobWriter::discard() {
   if (settled_) co_return;
@@ -181,7 +185,7 @@ Task<void> BlobWriter::discard() {
     static_cast<void>(file_->close());
     return net::remove_file(unfinished_path());
   };
-  Result<void> removed = co_await net::offload(*store_->loop_, job);
+  Result<void> removed = co_await net::offload(*loop_, job);
   if (removed) co_return;
   log::warning("unfinished_upload_left reason=\"{}\"", removed.error().message);
   store_->leave_behind(unfinished_location(name_));
@@ -217,11 +221,7 @@ Result<void> NewPaths::sync() const {
 }
 
 BlobStore::BlobStore(net::Loop& loop, BlobStoreOptions options, NewPaths made, net::File lock)
-    : loop_(&loop),
-      options_(std::move(options)),
-      lock_(std::move(lock)),
-      made_(std::move(made)),
-      names_(Random::from_os()) {}
+    : loop_(&loop), options_(std::move(options)), lock_(std::move(lock)), made_(std::move(made)) {}
 
 Result<BlobStore> BlobStore::open(net::Loop& loop, BlobStoreOptions options) {
   const std::string& root = options.root;
@@ -276,7 +276,27 @@ std::string BlobStore::path(std::string_view location) const {
   return options_.root + "/" + std::string(location);
 }
 
-std::string BlobStore::new_name() { return Digest{names_.next(), names_.next()}.hex(); }
+std::string BlobStore::new_name() {
+  const std::lock_guard lock(shared_->mutex);
+  return Digest{shared_->names.next(), shared_->names.next()}.hex();
+}
+
+bool BlobStore::enter_upload_file() {
+  const std::lock_guard lock(shared_->mutex);
+  if (shared_->upload_files >= options_.upload_files_max) return false;
+  ++shared_->upload_files;
+  return true;
+}
+
+void BlobStore::leave_upload_file() {
+  const std::lock_guard lock(shared_->mutex);
+  --shared_->upload_files;
+}
+
+std::size_t BlobStore::upload_files() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->upload_files;
+}
 
 Task<Result<Blob>> BlobStore::read(std::string location) {
   const std::string file = path(location);
@@ -294,8 +314,7 @@ Task<Result<Blob>> BlobStore::read(std::string location) {
 }
 
 Task<Result<void>> BlobStore::remove(std::vector<std::string> locations) {
-  locations.insert(locations.end(), left_behind_.begin(), left_behind_.end());
-  left_behind_.clear();
+  for (std::string& location : take_left_behind()) locations.push_back(std::move(location));
   auto job = [this, &locations] {
     Result<void> result;
     std::erase_if(locations, [&](const std::string& location) {
@@ -317,7 +336,14 @@ Task<Result<void>> BlobStore::remove_one(std::string location) {
 }
 
 void BlobStore::leave_behind(std::string location) {
-  if (left_behind_.size() < left_behind_max) left_behind_.push_back(std::move(location));
+  const std::lock_guard lock(shared_->mutex);
+  std::vector<std::string>& left_behind = shared_->left_behind;
+  if (left_behind.size() < left_behind_max) left_behind.push_back(std::move(location));
+}
+
+std::vector<std::string> BlobStore::take_left_behind() {
+  const std::lock_guard lock(shared_->mutex);
+  return std::exchange(shared_->left_behind, {});
 }
 
 Task<Result<std::vector<std::string>>> BlobStore::locations() {

@@ -19,12 +19,16 @@
 // all elsewhere, go by themselves: fdatasync, rename, fsync of the directory. Durability::none
 // leaves it to the operating system.
 //
+// A BlobStore belongs to one loop. An upload may be received on another one: see
+// BlobWriter. What both of them change is behind a lock.
+//
 // read(), remove() and probe() are virtual for tests that decide when each is carried
 // out.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,6 +64,8 @@ class BlobStore;
 // trip to the thread pool. The type is decided from the first bytes and the
 // size bounded while they come.
 //
+// It may belong to another loop than its store's, until it is finished.
+//
 // REQUIRES: finish() or discard() is awaited before the writer goes.
 class BlobWriter {
  public:
@@ -80,10 +86,12 @@ class BlobWriter {
   };
   // Makes the file durable under a new location. Errors: invalid_argument (no
   // bytes at all), unsupported_type, storage_*. The temporary file is gone
-  // afterwards, whatever the result.
+  // afterwards, whatever the result. REQUIRES: it belongs to its store's loop.
   Task<Result<Finished>> finish();
   // Gives up; removes the temporary file.
   Task<void> discard();
+  // From now on it belongs to its store's loop, on which this is called.
+  void move_to_store();
 
   // How many bytes a second are to be asked of whoever sends this, so that nobody shuts others
   // out by a few bytes now and then: nothing (0) as long as there is no file, or at most half of
@@ -97,7 +105,7 @@ class BlobWriter {
 
  private:
   friend class BlobStore;
-  explicit BlobWriter(BlobStore& store);
+  BlobWriter(BlobStore& store, net::Loop& loop);
   Result<void> judge_type();
   Task<Result<void>> flush();
   Result<void> write_buffer();
@@ -107,6 +115,7 @@ class BlobWriter {
   std::string unfinished_path() const;
 
   BlobStore* store_;
+  net::Loop* loop_;
   std::string name_;
   std::string buffer_;
   std::optional<net::File> file_;  // the temporary file, once there is one
@@ -153,7 +162,9 @@ class BlobStore {
   // that writes wants it done.
   Result<void> prepare();
 
-  BlobWriter begin() { return BlobWriter(*this); }
+  BlobWriter begin() { return BlobWriter(*this, *loop_); }
+  // From another loop, which the writer belongs to.
+  BlobWriter begin(net::Loop& loop) { return BlobWriter(*this, loop); }
 
   // Files that were made durable together, and those that wait to be; none where each
   // goes by itself.
@@ -173,7 +184,7 @@ class BlobStore {
   Task<Result<std::optional<std::string>>> identity();
   // Writes it, durably. REQUIRES: there is none.
   Task<Result<void>> set_identity(std::string identity);
-  // 32 hexadecimal digits that nothing else is named by.
+  // 32 hexadecimal digits that nothing else is named by. From any thread.
   std::string new_name();
 
   // Whether a file could be written now, and with Durability::strict synced; see StorageProbe.
@@ -181,20 +192,31 @@ class BlobStore {
 
  private:
   friend class BlobWriter;
+  // What writers of other loops change, too.
+  struct Shared {
+    std::mutex mutex;
+    Random names = Random::from_os();
+    std::size_t upload_files = 0;          // open
+    std::vector<std::string> left_behind;  // should be gone, and could not be removed
+  };
+
   BlobStore(net::Loop& loop, BlobStoreOptions options, NewPaths made, net::File lock);
   std::string path(std::string_view location) const;
   Result<std::vector<std::string>> list_shard(int index) const;
   Task<Result<void>> remove_one(std::string location);
+  // From any thread, as the next ones: false when upload_files_max are open.
+  bool enter_upload_file();
+  void leave_upload_file();
+  std::size_t upload_files() const;
   void leave_behind(std::string location);
+  std::vector<std::string> take_left_behind();
 
   net::Loop* loop_;
   BlobStoreOptions options_;
   net::File lock_;
   std::unique_ptr<BlobCommitter> committer_;  // null: each file goes by itself
-  std::size_t upload_files_ = 0;              // open
   NewPaths made_;                             // goes before the lock does
-  Random names_;
-  std::vector<std::string> left_behind_;  // files that should be gone, and could not be removed
+  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
 };
 
 }  // namespace imgcached::images

@@ -53,8 +53,6 @@ Blob shared(Blob blob) {
 
 }  // namespace
 
-Error no_such_image() { return Error{Errc::not_found, "there is no image under this key"}; }
-
 // A fetch under way, in the frame of the reader that makes it.
 struct ImageStore::Flight {
   std::uint64_t lease;
@@ -69,6 +67,7 @@ ImageStore::ImageStore(net::Loop& loop, BlobStore& blobs, db::ImageTable& table,
       times_(times),
       totals_(
           loop, table, [this] { return !unsettled_.empty(); }, times.count_interval_ms),
+      probe_(loop, blobs),
       retry_(loop) {}
 
 ImageStore::~ImageStore() { assert(flights_.empty()); }
@@ -82,18 +81,27 @@ Task<Result<Image>> ImageStore::get(std::string key) {
   std::uint64_t lease = 0;  // 0: the cache takes no part
   if (!must_bypass_cache(key)) {
     Result<cache::Lookup> lookup = co_await cache_.get(key);
-    if (!lookup) {
-      ++stats_.cache_errors;
-      log::debug("cache_get_failed reason=\"{}\"", lookup.error().message);
-    } else if (lookup->hit) {
-      ++stats_.hits;
-      co_return Image{shared(std::move(lookup->blob)), true};
-    } else {
-      lease = lookup->lease;
-    }
+    std::optional<Image> hit = take_hit(lookup);
+    if (hit) co_return std::move(*hit);
+    if (lookup) lease = lookup->lease;
   }
-  ++stats_.misses;
+  Result<Image> image = co_await get_missed(std::move(key), lease);
+  co_return image;
+}
 
+std::optional<Image> ImageStore::take_hit(Result<cache::Lookup>& lookup) {
+  if (!lookup) {
+    ++cache_errors_;
+    log::debug("cache_get_failed reason=\"{}\"", lookup.error().message);
+    return std::nullopt;
+  }
+  if (!lookup->hit) return std::nullopt;
+  hits_.fetch_add(1, std::memory_order_relaxed);
+  return Image{shared(std::move(lookup->blob)), true};
+}
+
+Task<Result<Image>> ImageStore::get_missed(std::string key, std::uint64_t lease) {
+  ++stats_.misses;
   const auto under_way = flights_.find(key);
   if (under_way != flights_.end() && under_way->second->lease == lease) {
     ++stats_.shared_fetches;
@@ -119,7 +127,7 @@ Task<Result<Image>> ImageStore::fetch(std::string key, std::uint64_t lease) {
     if (put) {
       outcome = *put;
     } else {
-      ++stats_.cache_errors;
+      ++cache_errors_;
       log::debug("cache_put_failed key=\"{}\" reason=\"{}\"", key, put.error().message);
     }
   }
@@ -182,6 +190,25 @@ Task<Result<std::optional<db::ImageRow>>> ImageStore::describe(std::string key) 
   return table_.find(std::move(key));
 }
 
+ImageStoreStats ImageStore::stats() const {
+  ImageStoreStats stats = stats_;
+  stats.hits = hits_;
+  stats.cache_errors = cache_errors_;
+  return stats;
+}
+
+Task<Result<StoreFigures>> ImageStore::figures() {
+  StoreFigures figures;
+  figures.totals = totals();
+  figures.counted = stats();
+  figures.file_batches = blobs_.batches();
+  figures.row_batches = table_.change_batches();
+  figures.uploads_waiting = blobs_.uploads_waiting();
+  figures.unsettled_writes = unsettled_.size();
+  figures.undelivered_invalidations = undelivered_.size() + (clear_undelivered_ ? 1 : 0);
+  co_return figures;
+}
+
 // --- Writing ------------------------------------------------------------------------------------
 
 Task<Result<void>> ImageStore::check(std::string key, Precondition precondition) {
@@ -192,6 +219,7 @@ Task<Result<void>> ImageStore::check(std::string key, Precondition precondition)
 
 Task<Result<Stored>> ImageStore::put(std::string key, BlobWriter& upload,
                                      Precondition precondition) {
+  upload.move_to_store();
   Result<void> valid = cache::validate_key(key);
   if (!valid) {
     co_await upload.discard();
@@ -301,7 +329,7 @@ Task<Result<bool>> ImageStore::remove_row(db::ImageRow row) {
   co_return removed;
 }
 
-Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
+Task<Result<void>> ImageStore::remove_all(GoesOn goes_on) {
   if (unsettled_.size() >= unsettled_max) co_return too_many_unsettled();
   co_await totals_.admission();
   ImageTotals::Write write(totals_, std::nullopt);
@@ -340,7 +368,8 @@ Task<Result<void>> ImageStore::remove_all(std::function<bool()> goes_on) {
     }
     // No row names these any more: those that we did not remove were replaced.
     co_await remove_files(std::move(locations));
-    if (!goes_on()) result = Error{Errc::closed, "the removal of all images was broken off"};
+    const bool is_wanted = co_await goes_on();
+    if (!is_wanted) result = Error{Errc::closed, "the removal of all images was broken off"};
   }
   // After all of them went, also what may be cached without a row.
   if (is_changed || result) co_await forget_all_cached();
@@ -369,7 +398,7 @@ Task<void> ImageStore::forget_cached(std::string key) {
   flights_.erase(key);  // later readers must not join a fetch that began before the commit
   Result<void> invalidated = co_await cache_.invalidate(key);
   if (invalidated) co_return;
-  ++stats_.cache_errors;
+  ++cache_errors_;
   // Of an outage the first one is told.
   if (undelivered_.empty() && !clear_undelivered_) {
     log::warning("invalidations_undelivered first_key=\"{}\" reason=\"{}\"", key,
@@ -382,7 +411,7 @@ Task<void> ImageStore::forget_all_cached() {
   flights_.clear();
   Result<void> cleared = co_await cache_.clear();
   if (cleared) co_return;
-  ++stats_.cache_errors;
+  ++cache_errors_;
   log::warning("clear_undelivered reason=\"{}\"", cleared.error().message);
   clear_undelivered_ = ++next_undelivered_;
   start_settling();
@@ -414,6 +443,7 @@ void ImageStore::keep_unsettled(std::string key, std::string former_location,
 }
 
 void ImageStore::start_settling() {
+  is_something_open_ = true;
   if (settling_ || closing_) return;
   settling_ = true;
   gate_.spawn(settle_in_background());
@@ -427,6 +457,7 @@ Task<void> ImageStore::settle_in_background() {
     co_await deliver_invalidations();
   }
   settling_ = false;
+  if (!closing_) is_something_open_ = false;
 }
 
 // The row decides, once the lost statement can do nothing more. It changed the

@@ -31,11 +31,13 @@
 //    stalled server goes on: so the files stay until the row can never again
 //    become, or cease to be, theirs, see settle_rows().
 //
-// One ImageStore owns an image directory; it belongs to one loop.
+// One ImageStore owns an image directory; it belongs to one loop. The other loops of the
+// process that serve readers look into the cache themselves, and bring everything else
+// here (mailbox_store_client.h).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,51 +51,11 @@
 #include "db/image_table.h"
 #include "images/blob_store.h"
 #include "images/image_totals.h"
+#include "images/storage_probe.h"
+#include "images/store_client.h"
 #include "net/timer.h"
 
 namespace imgcached::images {
-
-struct Image {
-  Blob bytes;
-  bool cached = false;  // a hit
-  // After a miss: what became of it in the cache; nothing when it was not put there.
-  std::optional<cache::PutOutcome> put = std::nullopt;
-
-  // By the bytes. Of static lifetime.
-  std::string_view content_type() const {
-    return sniff_image_type(bytes.view().substr(0, sniffed_bytes))
-        .value_or("application/octet-stream");  // what somebody put into the cache by hand
-  }
-};
-
-// What get() and remove() say of a key that has none.
-Error no_such_image();
-
-struct Stored {
-  bool created = false;  // false: it replaced an image
-  std::string_view content_type;
-  std::uint64_t byte_size = 0;
-  Digest digest;
-};
-
-struct Listing {
-  std::vector<db::ImageSummary> images;  // sorted by key, bytewise
-  bool more = false;                     // there are further ones
-};
-
-// Asked right before a change: whether it may happen, given the digest of the image
-// that is there now (in hexadecimal digits; nothing when there is none).
-using Precondition = std::function<bool(std::optional<std::string_view> digest)>;
-
-// Counted since the start.
-struct ImageStoreStats {
-  std::uint64_t hits = 0;
-  std::uint64_t misses = 0;
-  std::uint64_t shared_fetches = 0;  // misses that joined another one's fetch
-  std::uint64_t uploads = 0;
-  std::uint64_t removals = 0;
-  std::uint64_t cache_errors = 0;  // calls of the cache that failed
-};
 
 struct SettlingTimes {
   std::uint64_t retry_interval_ms = 500;
@@ -104,7 +66,7 @@ struct SettlingTimes {
   std::uint64_t count_interval_ms = 500;
 };
 
-class ImageStore {
+class ImageStore : public StoreClient {
  public:
   static constexpr std::size_t undelivered_max = 10'000;  // beyond: the whole cache is cleared
   static constexpr std::size_t unsettled_max = 1'000;     // beyond: writes are refused
@@ -113,7 +75,7 @@ class ImageStore {
              SettlingTimes times = SettlingTimes());
   ImageStore(const ImageStore&) = delete;
   ImageStore& operator=(const ImageStore&) = delete;
-  ~ImageStore();
+  ~ImageStore() override;
 
   // Makes disk and table agree after a crash: removes the files that no row
   // names. A cache that may have missed an invalidation of a former run
@@ -121,54 +83,38 @@ class ImageStore {
   // REQUIRES: nothing but close() has been called yet.
   Task<Result<void>> recover(bool cache_is_older);
 
-  // Errors: invalid_argument (the key), not_found, unavailable, data_lost (the file
-  // is missing or damaged), storage_*.
-  Task<Result<Image>> get(std::string key);
-
-  // Stores what was written to `upload` under the key, for good: afterwards the
-  // upload is used up, whatever the result. Errors: invalid_argument (the key,
-  // or an empty file), unsupported_type, precondition_failed, unavailable, uncertain
-  // (it may yet turn out to be stored), storage_*.
+  // As StoreClient says.
+  Task<Result<Image>> get(std::string key) override;
+  BlobWriter begin_upload() override { return blobs_.begin(); }
   Task<Result<Stored>> put(std::string key, BlobWriter& upload,
-                           Precondition precondition = nullptr);
-  // The same precondition, to know before an upload is received what it would
-  // come to. Errors: precondition_failed, unavailable.
-  Task<Result<void>> check(std::string key, Precondition precondition);
+                           Precondition precondition = nullptr) override;
+  Task<Result<void>> check(std::string key, Precondition precondition) override;
+  Task<Result<void>> remove(std::string key, Precondition precondition = nullptr) override;
+  Task<Result<void>> remove_all(GoesOn goes_on) override;
+  Task<Result<Listing>> list(std::string prefix, std::string after, std::size_t limit) override;
+  Task<Result<Listing>> list_before(std::string prefix, std::string before,
+                                    std::size_t limit) override;
+  Task<Result<std::vector<db::ImageSummary>>> recent(std::size_t limit) override;
+  Task<Result<std::optional<db::ImageRow>>> describe(std::string key) override;
+  Task<Result<StoreFigures>> figures() override;
+  Task<Result<void>> probe() override { return probe_.run(); }
 
-  // Errors: those of put(), and not_found when there is none.
-  Task<Result<void>> remove(std::string key, Precondition precondition = nullptr);
-  // Every image that was stored when the call began. Asks between two steps
-  // whether to go on; if not, what has been removed is, and the error is closed.
-  Task<Result<void>> remove_all(std::function<bool()> goes_on);
+  // get() in parts, for another loop, which asks the cache by itself and comes here with a
+  // miss only. The first three from any thread.
+  //
+  // Whether to leave the cache alone and call get(), because of what stayed open. It is so
+  // before a write that it is about is answered.
+  bool is_cache_bypassed() const { return is_something_open_; }
+  // The image, if the cache's answer has it.
+  std::optional<Image> take_hit(Result<cache::Lookup>& lookup);
+  BlobWriter begin_upload(net::Loop& loop) { return blobs_.begin(loop); }
+  // The lease is the one that came with the miss, or 0 when the cache takes no part.
+  Task<Result<Image>> get_missed(std::string key, std::uint64_t lease);
 
-  // The keys that start with `prefix` and come after `after`.
-  Task<Result<Listing>> list(std::string prefix, std::string after, std::size_t limit);
-  // Those that start with `prefix` and come before `before` (empty: all of them): the
-  // last `limit`, in order. `more` is about what is in front of them.
-  Task<Result<Listing>> list_before(std::string prefix, std::string before, std::size_t limit);
-  // The `limit` images that were uploaded last, the newest first.
-  Task<Result<std::vector<db::ImageSummary>>> recent(std::size_t limit);
-  // What the key's row says; nothing when there is none.
-  Task<Result<std::optional<db::ImageRow>>> describe(std::string key);
-  // Of all images. What is not known to have happened is not in it yet.
   Totals totals() const { return totals_.now(); }
-
-  // Where an upload's bytes go until it is put; see BlobWriter.
-  BlobWriter begin_upload() { return blobs_.begin(); }
-
-  const ImageStoreStats& stats() const { return stats_; }
-  // What was made durable together: the files of uploads, and the rows. Small uploads
-  // that wait for the next such sync.
-  net::BatchStats file_batches() const { return blobs_.batches(); }
-  net::BatchStats row_batches() const { return table_.change_batches(); }
-  std::size_t uploads_waiting() const { return blobs_.uploads_waiting(); }
+  ImageStoreStats stats() const;
   // Whether something stayed open after a write, see above.
   bool is_settling() const { return settling_; }
-  // What stays open, see above: writes, and invalidations (all of them count as one).
-  std::size_t unsettled_writes() const { return unsettled_.size(); }
-  std::size_t undelivered_invalidations() const {
-    return undelivered_.size() + (clear_undelivered_ ? 1 : 0);
-  }
 
   // Ends the background work; what is not settled is left to recover(). May be repeated.
   Task<void> close();
@@ -218,7 +164,9 @@ class ImageStore {
   db::ImageTable& table_;
   cache::CacheClient& cache_;
   const SettlingTimes times_;
-  ImageStoreStats stats_;
+  ImageStoreStats stats_;  // but for the two that other loops count, too
+  std::atomic<std::uint64_t> hits_{0};
+  std::atomic<std::uint64_t> cache_errors_{0};
   std::unordered_map<std::string, Flight*> flights_;
   // Keys whose invalidation is due, with a number that changes whenever it
   // becomes due again: an attempt settles only what it knew of when it began.
@@ -228,8 +176,11 @@ class ImageStore {
   std::vector<Unsettled> unsettled_;
   std::uint64_t next_unsettled_ = 0;
   bool settling_ = false;
+  // Set before the first is, cleared after the last has been settled: for other loops.
+  std::atomic<bool> is_something_open_{false};
   bool closing_ = false;
   ImageTotals totals_;
+  StorageProbe probe_;
   net::Timer retry_;
   Gate gate_;
 };

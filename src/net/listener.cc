@@ -15,12 +15,19 @@ namespace {
 // a bound it is up to net.ipv4.tcp_wmem, 4 MiB, for each of any number of slow readers.
 constexpr int unsent_bytes_max = 128 << 10;
 
-int bind_and_listen(int descriptor, const SocketAddress& address, int backlog) {
+// Who shares a port from the beginning is bound before he says so: else he would join
+// whoever listens there and shares it, too, another imgcached say.
+int bind_and_listen(int descriptor, const SocketAddress& address, PortUse use, int backlog) {
   const bool is_v6 = address.storage.ss_family == AF_INET6;
   const socklen_t size = is_v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
   const int on = 1;
+  const auto share = [&] {
+    return ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  };
   ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (use == PortUse::shared_join && share() != 0) return -errno;
   if (::bind(descriptor, address.raw(), size) != 0) return -errno;
+  if (use == PortUse::shared && share() != 0) return -errno;
   return ::listen(descriptor, backlog) == 0 ? 0 : -errno;
 }
 
@@ -30,13 +37,13 @@ void Listener::Socket::reset() {
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
-Result<Listener> Listener::open(Loop& loop, const SocketAddress& address) {
+Result<Listener> Listener::open(Loop& loop, const SocketAddress& address, PortUse use) {
   Listener listener(loop);
   constexpr int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   const int descriptor = ::socket(address.storage.ss_family, type, 0);
   int status = descriptor < 0 ? -errno : 0;
   listener.socket_ = Socket(descriptor);
-  if (status == 0) status = bind_and_listen(descriptor, address, backlog);
+  if (status == 0) status = bind_and_listen(descriptor, address, use, backlog);
   if (status == 0) {
     status = listener.handle_.open(loop, [&](State& state) {
       state.descriptor = descriptor;

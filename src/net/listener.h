@@ -20,6 +20,14 @@
 
 namespace imgcached::net {
 
+// Who may listen at a port beside a listener. Connections go to one or the other of those
+// who share it, by a hash of their addresses (SO_REUSEPORT).
+enum class PortUse {
+  exclusive,
+  shared,       // by those of this user who join later; fails if somebody listens there
+  shared_join,  // beside one that shares it
+};
+
 class Listener {
  public:
   static constexpr int backlog = 4096;  // the kernel caps it at net.core.somaxconn
@@ -29,7 +37,8 @@ class Listener {
 
   // Binds and listens; port 0 picks a free one. `address` must be numeric.
   // Errors name the address.
-  static Result<Listener> open(Loop& loop, const SocketAddress& address);
+  static Result<Listener> open(Loop& loop, const SocketAddress& address,
+                               PortUse use = PortUse::exclusive);
 
   class Accept;
   // Awaits the next connection. Errors: closed (by close()), or unavailable

@@ -82,6 +82,9 @@ void write_mark(http::JsonWriter& writer, const StatsMark& mark) {
   writer.end_object();
 }
 
+// Whether there is still somebody to be answered.
+Task<bool> is_wanted(const http::Request& request) { co_return !request.is_abandoned(); }
+
 }  // namespace
 
 Result<ListParameters> parse_list_parameters(const http::Form& form) {
@@ -181,7 +184,7 @@ Task<http::Response> Api::remove(http::Request& request) {
 }
 
 Task<http::Response> Api::remove_all(http::Request& request) {
-  std::function<bool()> goes_on = [&request] { return !request.is_abandoned(); };
+  images::GoesOn goes_on = [&request] { return is_wanted(request); };
   Result<void> removed = co_await store_.remove_all(std::move(goes_on));
   if (!removed) co_return json_failure(removed.error());
   co_return json_response(200, done);

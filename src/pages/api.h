@@ -12,7 +12,7 @@
 #include "db/cache_stats_table.h"
 #include "http/router.h"
 #include "http/url.h"
-#include "images/image_store.h"
+#include "images/store_client.h"
 
 namespace imgcached::pages {
 
@@ -32,7 +32,7 @@ Result<ListParameters> parse_list_parameters(const http::Form& form);
 
 class Api {
  public:
-  Api(images::ImageStore& store, db::CacheStatsTable& stats, db::CachePropertiesTable& properties,
+  Api(images::StoreClient& store, db::CacheStatsTable& stats, db::CachePropertiesTable& properties,
       std::uint64_t upload_bytes_max)
       : store_(store),
         stats_(stats),
@@ -49,7 +49,7 @@ class Api {
   Task<http::Response> remove_all(http::Request& request);
   Task<http::Response> stats(http::Request& request);
 
-  images::ImageStore& store_;
+  images::StoreClient& store_;
   db::CacheStatsTable& stats_;
   db::CachePropertiesTable& properties_;
   const std::uint64_t upload_bytes_max_;

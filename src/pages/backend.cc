@@ -39,7 +39,7 @@ Backend::Backend(BackendServices services, const BackendSettings& settings, Temp
       keys_page_(renderer_, services.store, services.cache),
       cache_properties_page_(renderer_, properties_, services.cache),
       cache_stats_page_(renderer_, stats_, properties_, services.cache),
-      health_(services.store, services.storage, services.cache, services.database) {
+      health_(services.store, services.cache, services.database, std::move(services.loop_figures)) {
   api_.add_routes(router_);
   raw_images_.add_routes(router_);
   home_page_.add_routes(router_);

@@ -21,8 +21,7 @@
 #include "db/pool.h"
 #include "http/router.h"
 #include "http/server.h"
-#include "images/image_store.h"
-#include "images/storage_probe.h"
+#include "images/store_client.h"
 #include "pages/api.h"
 #include "pages/cache_properties_page.h"
 #include "pages/cache_stats_page.h"
@@ -39,10 +38,10 @@
 namespace imgcached::pages {
 
 struct BackendServices {
-  images::ImageStore& store;
-  images::StorageProbe& storage;
+  images::StoreClient& store;
   cache::CacheClient& cache;
   db::Pool& database;
+  ReadLoopFigures loop_figures;
 };
 
 struct BackendSettings {
@@ -64,9 +63,6 @@ class Backend {
   // Both are valid as long as the Backend.
   const http::Router& router() const { return router_; }
   http::ErrorRenderer error_renderer() const;
-
-  // Has /metrics show the counters of this server, which outlives the last request.
-  void observe(const http::Server& server) { health_.observe(server); }
 
  private:
   Backend(BackendServices services, const BackendSettings& settings, Templates templates,

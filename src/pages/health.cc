@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "http/metrics.h"
@@ -29,12 +30,12 @@ void report(std::string& text, bool& ready, std::string_view part, const Result<
 
 }  // namespace
 
-Health::Health(const images::ImageStore& store, images::StorageProbe& storage,
-               cache::CacheClient& cache, db::Pool& database)
+Health::Health(images::StoreClient& store, cache::CacheClient& cache, db::Pool& database,
+               ReadLoopFigures loops)
     : store_(store),
-      storage_(storage),
       cache_(cache),
       database_(database),
+      loops_(std::move(loops)),
       started_ms_(monotonic_ms()) {}
 
 void Health::add_routes(http::Router& router) {
@@ -48,7 +49,7 @@ Task<http::Response> Health::healthz(http::Request&) { co_return text_response(2
 Task<http::Response> Health::readyz(http::Request&) {
   const Result<void> database = co_await database_.ping();
   const Result<void> cache = co_await cache_.ping();
-  const Result<void> images = co_await storage_.run();
+  const Result<void> images = co_await store_.probe();
   bool ready = true;
   std::string text;
   report(text, ready, "database", database);
@@ -58,7 +59,13 @@ Task<http::Response> Health::readyz(http::Request&) {
 }
 
 Task<http::Response> Health::metrics(http::Request&) {
-  const images::ImageStoreStats& stats = store_.stats();
+  const Result<images::StoreFigures> store = co_await store_.figures();
+  const Result<LoopFigures> loops = co_await loops_();
+  if (!store || !loops) {
+    const Error& error = store ? loops.error() : store.error();
+    co_return text_response(503, failure_of(error).message + "\n");
+  }
+  const images::ImageStoreStats& stats = store->counted;
   http::Metrics metrics;
   metrics.gauge("imgcached_backend_uptime_seconds", "Since the backend started.",
                 (monotonic_ms() - started_ms_) / 1000);
@@ -70,7 +77,7 @@ Task<http::Response> Health::metrics(http::Request&) {
   metrics.counter("imgcached_removals_total", "Images removed.", stats.removals);
   metrics.counter("imgcached_cache_errors_total", "Failed calls of the cache service.",
                   stats.cache_errors);
-  const net::BatchStats files = store_.file_batches(), rows = store_.row_batches();
+  const net::BatchStats &files = store->file_batches, &rows = store->row_batches;
   metrics.counter("imgcached_file_batches_total", "Syncs that made small uploads durable.",
                   files.batches);
   metrics.counter("imgcached_file_batch_uploads_total", "Uploads in those.", files.items);
@@ -81,14 +88,14 @@ Task<http::Response> Health::metrics(http::Request&) {
   metrics.counter("imgcached_row_batch_uploads_total", "Uploads in those.", rows.items);
   metrics.counter("imgcached_row_batch_microseconds_total", "Spent on those.", rows.busy_ns / 1000);
   metrics.gauge("imgcached_uploads_waiting", "Small uploads that wait for the next sync.",
-                store_.uploads_waiting());
+                store->uploads_waiting);
   metrics.gauge("imgcached_unsettled_writes", "Writes of which the database did not say more.",
-                store_.unsettled_writes());
+                store->unsettled_writes);
   metrics.gauge("imgcached_undelivered_invalidations", "Invalidations that the cache has to hear.",
-                store_.undelivered_invalidations());
+                store->undelivered_invalidations);
   metrics.gauge("imgcached_database_connections", "Open connections to the database.",
-                database_.connections());
-  if (server_) metrics.server(*server_);
+                loops->database_connections);
+  metrics.server(backend_name, loops->server);
   co_return metrics.response();
 }
 

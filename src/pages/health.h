@@ -5,38 +5,47 @@
 //   /metrics   counters, for Prometheus
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 
+#include "base/result.h"
 #include "base/task.h"
 #include "cache/cache_client.h"
 #include "db/pool.h"
 #include "http/router.h"
 #include "http/server.h"
-#include "images/image_store.h"
-#include "images/storage_probe.h"
+#include "images/store_client.h"
 
 namespace imgcached::pages {
 
+// The backend's servers in log lines and metrics.
+inline constexpr const char* backend_name = "backend";
+
+// What all loops of the backend count, together.
+struct LoopFigures {
+  http::ServerFigures server;
+  std::size_t database_connections = 0;
+};
+using ReadLoopFigures = std::function<Task<Result<LoopFigures>>()>;
+
 class Health {
  public:
-  Health(const images::ImageStore& store, images::StorageProbe& storage, cache::CacheClient& cache,
-         db::Pool& database);
+  // `loops` says what /metrics is to show of them.
+  Health(images::StoreClient& store, cache::CacheClient& cache, db::Pool& database,
+         ReadLoopFigures loops);
 
   void add_routes(http::Router& router);
-
-  // The server whose counters /metrics shows.
-  void observe(const http::Server& server) { server_ = &server; }
 
  private:
   Task<http::Response> healthz(http::Request& request);
   Task<http::Response> readyz(http::Request& request);
   Task<http::Response> metrics(http::Request& request);
 
-  const images::ImageStore& store_;
-  images::StorageProbe& storage_;
+  images::StoreClient& store_;
   cache::CacheClient& cache_;
   db::Pool& database_;
-  const http::Server* server_ = nullptr;
+  const ReadLoopFigures loops_;
   const std::uint64_t started_ms_;
 };
 

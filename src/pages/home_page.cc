@@ -40,11 +40,13 @@ Task<http::Response> HomePage::show(http::Request& request) {
 
 Task<void> HomePage::add_store(View& view) {
   Result<std::vector<db::ImageSummary>> recent = co_await store_.recent(recent_max);
-  if (!recent) {
-    view.text("database_problem", sentence(failure_of(recent.error()).message));
+  Result<images::StoreFigures> figures = co_await store_.figures();
+  if (!recent || !figures) {
+    const Error& error = recent ? figures.error() : recent.error();
+    view.text("database_problem", sentence(failure_of(error).message));
     co_return;
   }
-  const images::Totals totals = store_.totals();
+  const images::Totals totals = figures->totals;
   const std::int64_t now_ms = unix_ms();
   std::vector<View> rows;
   for (const db::ImageSummary& image : *recent) rows.push_back(summary_of(image, now_ms));

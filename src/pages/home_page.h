@@ -9,7 +9,7 @@
 #include "cache/cache_client.h"
 #include "db/cache_stats_table.h"
 #include "http/router.h"
-#include "images/image_store.h"
+#include "images/store_client.h"
 #include "pages/page_renderer.h"
 
 namespace imgcached::pages {
@@ -18,7 +18,7 @@ class HomePage {
  public:
   static constexpr std::size_t recent_max = 8;
 
-  HomePage(const PageRenderer& renderer, images::ImageStore& store, cache::CacheClient& cache,
+  HomePage(const PageRenderer& renderer, images::StoreClient& store, cache::CacheClient& cache,
            db::CacheStatsTable& stats)
       : renderer_(renderer), store_(store), cache_(cache), stats_(stats) {}
 
@@ -31,7 +31,7 @@ class HomePage {
   Task<void> add_cache(View& view);
 
   const PageRenderer& renderer_;
-  images::ImageStore& store_;
+  images::StoreClient& store_;
   cache::CacheClient& cache_;
   db::CacheStatsTable& stats_;
 };

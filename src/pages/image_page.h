@@ -11,7 +11,7 @@
 
 #include "base/task.h"
 #include "http/router.h"
-#include "images/image_store.h"
+#include "images/store_client.h"
 #include "pages/page_renderer.h"
 
 namespace imgcached::pages {
@@ -27,7 +27,7 @@ class ImagePage {
   // An image that is no larger, in pixels, either way, is shown enlarged.
   static constexpr std::uint32_t tiny_pixels_max = 64;
 
-  ImagePage(const PageRenderer& renderer, images::ImageStore& store)
+  ImagePage(const PageRenderer& renderer, images::StoreClient& store)
       : renderer_(renderer), store_(store) {}
 
   void add_routes(http::Router& router);
@@ -40,7 +40,7 @@ class ImagePage {
   http::Response refuse(const std::string& key, const Error& error) const;
 
   const PageRenderer& renderer_;
-  images::ImageStore& store_;
+  images::StoreClient& store_;
 };
 
 }  // namespace imgcached::pages

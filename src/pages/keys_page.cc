@@ -195,8 +195,10 @@ Task<http::Response> KeysPage::render(int status, KeysQuery query, View view) {
     listing = co_await store_.list(query.prefix, query.after, query.limit);
   }
   if (!listing) co_return renderer_.failure(listing.error());
+  Result<images::StoreFigures> figures = co_await store_.figures();
+  if (!figures) co_return renderer_.failure(figures.error());
 
-  const images::Totals totals = store_.totals();
+  const images::Totals totals = figures->totals;
   const bool is_nothing =
       query.prefix.empty() && listing->images.empty() && first_url(query) == url_of(query);
   view.text("total", grouped(totals.images))

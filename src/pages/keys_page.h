@@ -14,7 +14,7 @@
 #include "cache/cache_client.h"
 #include "http/router.h"
 #include "http/url.h"
-#include "images/image_store.h"
+#include "images/store_client.h"
 #include "pages/page_renderer.h"
 
 namespace imgcached::pages {
@@ -47,7 +47,7 @@ class KeysPage {
   // Larger images have no picture in a gallery.
   static constexpr std::uint64_t picture_bytes_max = 4 << 20;
 
-  KeysPage(const PageRenderer& renderer, images::ImageStore& store, cache::CacheClient& cache)
+  KeysPage(const PageRenderer& renderer, images::StoreClient& store, cache::CacheClient& cache)
       : renderer_(renderer), store_(store), cache_(cache) {}
 
   void add_routes(http::Router& router);
@@ -60,7 +60,7 @@ class KeysPage {
   Task<void> add_keys(View& view, const KeysQuery& query, images::Listing listing);
 
   const PageRenderer& renderer_;
-  images::ImageStore& store_;
+  images::StoreClient& store_;
   cache::CacheClient& cache_;
 };
 

@@ -20,7 +20,7 @@
 
 #include "base/task.h"
 #include "http/router.h"
-#include "images/image_store.h"
+#include "images/store_client.h"
 
 namespace imgcached::pages {
 
@@ -29,7 +29,7 @@ std::string raw_image_url(std::string_view key);
 
 class RawImages {
  public:
-  RawImages(images::ImageStore& store, std::uint64_t upload_bytes_max)
+  RawImages(images::StoreClient& store, std::uint64_t upload_bytes_max)
       : store_(store), upload_bytes_max_(upload_bytes_max) {}
 
   void add_routes(http::Router& router);
@@ -39,7 +39,7 @@ class RawImages {
   Task<http::Response> put(http::Request& request);
   Task<http::Response> remove(http::Request& request);
 
-  images::ImageStore& store_;
+  images::StoreClient& store_;
   const std::uint64_t upload_bytes_max_;
 };
 

@@ -112,7 +112,7 @@ Task<Result<void>> read_form(http::Request& request, UploadForm& form, images::B
 
 }  // namespace
 
-Task<Upload> receive_upload(http::Request& request, images::ImageStore& store) {
+Task<Upload> receive_upload(http::Request& request, images::StoreClient& store) {
   Upload upload;
   const auto content_type = request.head.headers.find("Content-Type");
   Result<std::string> boundary = http::boundary_of(content_type.value_or(std::string_view()));

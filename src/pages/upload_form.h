@@ -18,7 +18,7 @@
 #include "base/task.h"
 #include "http/multipart.h"
 #include "http/router.h"
-#include "images/image_store.h"
+#include "images/store_client.h"
 
 namespace imgcached::pages {
 
@@ -73,6 +73,6 @@ struct Upload {
 
 // Reads the form from the request and stores the image. After an error nothing
 // is left of it. Errors: those of BodyReader, UploadForm and ImageStore::put().
-Task<Upload> receive_upload(http::Request& request, images::ImageStore& store);
+Task<Upload> receive_upload(http::Request& request, images::StoreClient& store);
 
 }  // namespace imgcached::pages

@@ -5,14 +5,14 @@
 
 #include "base/task.h"
 #include "http/router.h"
-#include "images/image_store.h"
+#include "images/store_client.h"
 #include "pages/page_renderer.h"
 
 namespace imgcached::pages {
 
 class UploadPage {
  public:
-  UploadPage(const PageRenderer& renderer, images::ImageStore& store,
+  UploadPage(const PageRenderer& renderer, images::StoreClient& store,
              std::uint64_t upload_bytes_max)
       : renderer_(renderer), store_(store), upload_bytes_max_(upload_bytes_max) {}
 
@@ -25,7 +25,7 @@ class UploadPage {
   http::Response page(int status, View view) const;
 
   const PageRenderer& renderer_;
-  images::ImageStore& store_;
+  images::StoreClient& store_;
   const std::uint64_t upload_bytes_max_;
 };
 

@@ -176,7 +176,7 @@ void check_order(const Points& points, const Points& wanted) {
 // In two processes, what goes to the cache service stands between the statement
 // and the file.
 Points with_invalidation(Points points, Deployment::Kind kind) {
-  if (kind == Deployment::Kind::one_process) return points;
+  if (kind != Deployment::Kind::two_processes) return points;
   const auto statement = std::find_if(points.begin(), points.end(), [](const std::string& point) {
     return point.starts_with("after ") && point.ends_with(" images");
   });

@@ -27,12 +27,15 @@ std::unique_ptr<Server> start_cache(Deployment::Kind kind, const Deployment::Opt
   } else {
     options.launcher = wanted.launcher;
   }
+  if (kind == Deployment::Kind::several_loops) {
+    options.flags.insert(options.flags.end(), {"--backend-loops", "3"});
+  }
   return std::make_unique<Server>(std::move(options));
 }
 
 std::unique_ptr<Server> start_backend(Deployment::Kind kind, const Server& cache,
                                       const Deployment::Options& wanted) {
-  if (kind == Deployment::Kind::one_process) return nullptr;
+  if (kind != Deployment::Kind::two_processes) return nullptr;
   Server::Options options = common_options(wanted);
   options.role = Server::Role::backend;
   options.cache_url = cache.cache_url();
@@ -42,7 +45,7 @@ std::unique_ptr<Server> start_backend(Deployment::Kind kind, const Server& cache
 }
 
 // Left alone at exit when no test case ended them: then there is no test to fail.
-std::array<Deployment*, 2> shared_deployments{};
+std::array<Deployment*, 3> shared_deployments{};
 
 }  // namespace
 

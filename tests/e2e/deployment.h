@@ -1,5 +1,5 @@
-// Deployment: imgcached as it is used, in one process or in two, with a client
-// of each service.
+// Deployment: imgcached as it is used, in one process or in two, with one loop for the
+// backend or several, and a client of each service.
 //
 //   DEPLOYED_TEST_CASE("an upload is listed") {
 //     Deployment& it = Where::deployment();
@@ -7,11 +7,11 @@
 //     CHECK(it.keys() == Keys{"cat"});
 //   }
 //
-// runs twice: the backend must not behave differently because the cache service
-// is another process. Starting servers is slow, so the test cases of a file
-// share one deployment of each kind, begun by the first that asks; the file's
-// last test case is END_OF_DEPLOYMENTS. Each test case uses keys of its own,
-// and counts by differences.
+// runs three times: the backend must not behave differently because the cache service
+// is another process, or because a request comes to another of its loops. Starting
+// servers is slow, so the test cases of a file share one deployment of each kind, begun
+// by the first that asks; the file's last test case is END_OF_DEPLOYMENTS. Each test
+// case uses keys of its own, and counts by differences.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -31,7 +31,7 @@ using Keys = std::vector<std::string>;
 
 class Deployment {
  public:
-  enum class Kind { one_process, two_processes };
+  enum class Kind { one_process, two_processes, several_loops };  // the last in one process
 
   // Cheap to exceed, yet more than an upload's buffer: large ones are files
   // before they are whole.
@@ -96,8 +96,13 @@ struct TwoProcesses {
   static constexpr auto kind = Deployment::Kind::two_processes;
   static Deployment& deployment() { return Deployment::shared(kind); }
 };
+struct SeveralLoops {
+  static constexpr auto kind = Deployment::Kind::several_loops;
+  static Deployment& deployment() { return Deployment::shared(kind); }
+};
 
-#define DEPLOYED_TEST_CASE(name) TEST_CASE_TEMPLATE(name, Where, OneProcess, TwoProcesses)
+#define DEPLOYED_TEST_CASE(name) \
+  TEST_CASE_TEMPLATE(name, Where, OneProcess, TwoProcesses, SeveralLoops)
 
 #define END_OF_DEPLOYMENTS \
   TEST_CASE("the servers of this file drain cleanly") { Deployment::end_shared(); }

@@ -101,7 +101,7 @@ TEST_CASE("requests one after the other share a connection") {
     CHECK(response->body.view() == "hello");
     CHECK(*response->headers.find("content-type") == "text/plain");
   }
-  CHECK(fixture.server->stats().connections_accepted == 1);
+  CHECK(fixture.server->figures().counted.connections_accepted == 1);
 }
 
 TEST_CASE("a request has its method, headers and body") {
@@ -135,7 +135,7 @@ TEST_CASE("HEAD brings no body, and the connection goes on") {
   CHECK(ask(fixture.loop, client, get("/hello"))->body.view() == "hello");
   CHECK(ask(fixture.loop, client, get("/empty"))->status == 204);
   CHECK(ask(fixture.loop, client, get("/big"))->body.digest() == fixture.big_blob.digest());
-  CHECK(fixture.server->stats().connections_accepted == 1);
+  CHECK(fixture.server->figures().counted.connections_accepted == 1);
 }
 
 TEST_CASE("a connection that the server has closed meanwhile is replaced unnoticed") {
@@ -147,9 +147,9 @@ TEST_CASE("a connection that the server has closed meanwhile is replaced unnotic
     const Result<ClientResponse> response = ask(fixture.loop, client, get("/hello"));
     REQUIRE(response.ok());
     CHECK(response->body.view() == "hello");
-    run_until(fixture.loop, [&] { return fixture.server->open_connections() == 0; });
+    run_until(fixture.loop, [&] { return fixture.server->figures().connections == 0; });
   }
-  CHECK(fixture.server->stats().connections_accepted == 3);
+  CHECK(fixture.server->figures().counted.connections_accepted == 3);
 }
 
 TEST_CASE("a response over the limit is too large") {
@@ -174,7 +174,7 @@ TEST_CASE("a server that does not answer in time is timed out") {
   const Result<ClientResponse> response = ask(fixture.loop, client, get("/wait"));
   REQUIRE_FALSE(response.ok());
   CHECK(response.error().code == Errc::timed_out);
-  CHECK(fixture.server->stats().connections_accepted == 1);  // and was not asked again
+  CHECK(fixture.server->figures().counted.connections_accepted == 1);  // and was not asked again
   CHECK(ask(fixture.loop, client, get("/hello")).ok());
   fixture.release();
 }
@@ -206,7 +206,7 @@ TEST_CASE("requests beyond the connections wait their turn, in order") {
   }
   run_until(fixture.loop, [&] { return gate.running() == 0; });
   CHECK(notes == expected);
-  CHECK(fixture.server->stats().connections_accepted == 1);
+  CHECK(fixture.server->figures().counted.connections_accepted == 1);
 }
 
 TEST_CASE("as many requests run at once as there may be connections") {
@@ -224,7 +224,7 @@ TEST_CASE("as many requests run at once as there may be connections") {
   }
   run_until(fixture.loop, [&] { return gate.running() == 0; });
   CHECK(notes == std::vector<std::string>(5, "waited"));
-  CHECK(fixture.server->stats().connections_accepted == 2);
+  CHECK(fixture.server->figures().counted.connections_accepted == 2);
 }
 
 TEST_CASE("beyond the bound of those who wait a request is refused") {
@@ -464,7 +464,7 @@ TEST_CASE("a connection tells that a request was sent twice") {
   ClientConnection connection(fixture.loop, fixture.server->address(), {});
   CHECK(run_task(fixture.loop, ask_hello(connection)).ok());
   CHECK_FALSE(connection.sent_twice());
-  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 0; });
+  run_until(fixture.loop, [&] { return fixture.server->figures().connections == 0; });
   CHECK(run_task(fixture.loop, ask_hello(connection)).ok());
   CHECK(connection.sent_twice());
 }
@@ -484,7 +484,7 @@ TEST_CASE("an exchange that is aborted while it connects sends nothing") {
   CHECK(done->error().code == Errc::closed);
   CHECK_FALSE(connection.is_open());
   CHECK(run_task(fixture.loop, ask_hello(connection)).error().code == Errc::closed);
-  CHECK(fixture.server->stats().requests == 0);
+  CHECK(fixture.server->figures().counted.requests == 0);
 }
 
 }  // namespace

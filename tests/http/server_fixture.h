@@ -49,7 +49,7 @@ class ServerFixture {
     if (server) {
       release();
       run_task(loop, server->drain(60'000));  // every peer has gone: nothing to cut
-      CHECK(server->open_connections() == 0);
+      CHECK(server->figures().connections == 0);
       server.reset();
     }
     loop.run();

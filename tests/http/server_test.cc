@@ -33,7 +33,7 @@ std::string post(std::string_view path, std::string_view body) {
 }
 
 void run_until_idle(ServerFixture& fixture) {
-  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 0; });
+  run_until(fixture.loop, [&] { return fixture.server->figures().connections == 0; });
 }
 
 // --- The connection ------------------------------------------------------------
@@ -49,9 +49,9 @@ TEST_CASE("a connection is kept for as many requests as the client likes") {
     CHECK(answer.keep_alive);
     CHECK(answer.headers.count("Date") == 1);
   }
-  CHECK(fixture.server->stats().connections_accepted == 1);
-  CHECK(fixture.server->stats().requests == 5);
-  CHECK(fixture.server->stats().responses_by_class[2] == 5);
+  CHECK(fixture.server->figures().counted.connections_accepted == 1);
+  CHECK(fixture.server->figures().counted.requests == 5);
+  CHECK(fixture.server->figures().counted.responses_by_class[2] == 5);
 }
 
 TEST_CASE("pipelined requests are answered in order") {
@@ -186,7 +186,7 @@ TEST_CASE("an unknown path is 404, a wrong method 405 with Allow, an unknown one
   CHECK(wrong.body.starts_with("/images/cat: "));
   CHECK(peer.ask("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n").header("Allow") == "POST");
   CHECK(peer.ask(get_hello).headers.count("Allow") == 0);
-  CHECK(fixture.server->stats().connections_accepted == 1);
+  CHECK(fixture.server->figures().counted.connections_accepted == 1);
   CHECK(peer.ask("PATCH /hello HTTP/1.1\r\nHost: x\r\n\r\n").status == 501);
   CHECK(peer.sees_end());
 }
@@ -239,8 +239,8 @@ TEST_CASE("what is no HTTP is told so, and the connection ends") {
   CHECK(peer.sees_end());
   Peer other(fixture);
   CHECK(other.ask("GARBAGE\r\n\r\n").status == 501);
-  CHECK(fixture.server->stats().responses_by_class[4] == 1);
-  CHECK(fixture.server->stats().responses_by_class[5] == 1);
+  CHECK(fixture.server->figures().counted.responses_by_class[4] == 1);
+  CHECK(fixture.server->figures().counted.responses_by_class[5] == 1);
 }
 
 TEST_CASE("limits of the head have their status codes") {
@@ -368,7 +368,7 @@ TEST_CASE("a client that sends a refused body for ever is cut off") {
   Peer peer(fixture);
   peer.send("POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
   CHECK(peer.receive().status == 404);
-  CHECK(fixture.server->open_connections() == 1);
+  CHECK(fixture.server->figures().connections == 1);
   // What the socket buffers take on top is a few megabytes.
   std::size_t sent = 0;
   while (sent < std::size_t{64} << 20 && peer.try_send(std::string(1 << 20, 'x'))) sent += 1 << 20;
@@ -385,7 +385,7 @@ TEST_CASE("a small body that nobody wanted is dropped and the connection kept") 
   CHECK(peer.ask(post("/ignore", std::string(100'000, 'x'))).body == "hello");
   CHECK(peer.ask(post("/hello", "x")).status == 405);
   CHECK(peer.ask(get_hello).body == "hello");
-  CHECK(fixture.server->stats().connections_accepted == 1);
+  CHECK(fixture.server->figures().counted.connections_accepted == 1);
 }
 
 TEST_CASE("an unwanted body that is large or of unknown length ends the connection") {
@@ -461,7 +461,7 @@ void pass_time(ServerFixture& fixture, std::uint64_t ms) {
 // Sends byte by byte, and is told to stop before all of them have come.
 void check_refused_while_dripping(ServerFixture& fixture, Peer& peer, std::size_t drops_max) {
   std::size_t drops = 0;
-  while (drops < drops_max && fixture.server->stats().responses_by_class[4] == 0) {
+  while (drops < drops_max && fixture.server->figures().counted.responses_by_class[4] == 0) {
     pass_time(fixture, 5);
     if (!peer.try_send("x")) break;
     ++drops;
@@ -535,7 +535,7 @@ TEST_CASE("a client that does not take its response loses the connection") {
   fixture.start();
   Peer peer(fixture);
   peer.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 1; });
+  run_until(fixture.loop, [&] { return fixture.server->figures().connections == 1; });
   run_until_idle(fixture);
 }
 
@@ -561,20 +561,20 @@ TEST_CASE("a body that does not fit beside those in flight is 503 before it is s
   fixture.start();
   Peer slow(fixture);
   slow.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 61\r\n\r\n" + std::string(60, 'x'));
-  run_until(fixture.loop, [&] { return fixture.server->body_bytes_in_flight() == 60; });
+  run_until(fixture.loop, [&] { return fixture.server->figures().body_bytes_in_flight == 60; });
   Peer other(fixture);
   const Peer::Answer refused = other.ask(
       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 41\r\nExpect: 100-continue\r\n\r\n");
   CHECK(refused.status == 503);
   Peer third(fixture);
   CHECK(third.ask(post("/echo", std::string(40, 'x'))).status == 200);
-  CHECK(fixture.server->body_bytes_in_flight() == 60);
+  CHECK(fixture.server->figures().body_bytes_in_flight == 60);
   // Whoever comes to more than is left, without having said so, is refused then.
   Peer chunked(fixture);
   const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
   CHECK(chunked.ask(head + "29\r\n" + std::string(41, 'x') + "\r\n0\r\n\r\n").status == 503);
   CHECK(slow.ask("x").status == 200);
-  CHECK(fixture.server->body_bytes_in_flight() == 0);
+  CHECK(fixture.server->figures().body_bytes_in_flight == 0);
   CHECK(third.ask(post("/echo", std::string(100, 'x'))).status == 200);
 }
 
@@ -586,7 +586,7 @@ TEST_CASE("what a reader has passed on counts for nothing") {
   slow.send("POST /measure HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n");
   for (int i = 0; i < 3; ++i) {
     slow.send(std::string(60, 'x'));
-    run_until(fixture.loop, [&] { return fixture.server->body_bytes_in_flight() == 0; });
+    run_until(fixture.loop, [&] { return fixture.server->figures().body_bytes_in_flight == 0; });
     Peer other(fixture);
     CHECK(other.ask(post("/echo", std::string(100, 'x'))).status == 200);
   }
@@ -609,7 +609,7 @@ constexpr const char* get_text = "GET /text HTTP/1.1\r\nHost: x\r\n\r\n";
 TEST_CASE("an answer whose readers are waited for counts once, until they have it or go") {
   ServerFixture fixture;
   fixture.start();
-  const auto in_flight = [&] { return fixture.server->answer_bytes_in_flight(); };
+  const auto in_flight = [&] { return fixture.server->figures().answer_bytes_in_flight; };
   std::vector<std::unique_ptr<Peer>> slow;
   for (int i = 0; i < 3; ++i) {
     slow.push_back(std::make_unique<Peer>(fixture));
@@ -635,18 +635,18 @@ TEST_CASE("bug: slow readers held answers without a limit") {
     slow.push_back(std::make_unique<Peer>(fixture));
     slow.back()->send(get_text);
     run_until(fixture.loop, [&] {
-      return fixture.server->answer_bytes_in_flight() ==
+      return fixture.server->figures().answer_bytes_in_flight ==
                  std::min<std::size_t>(i + 1, 3) * ServerFixture::big_bytes &&
-             fixture.server->readers_cut() == i + 1 - std::min<std::uint64_t>(i + 1, 3);
+             fixture.server->figures().readers_cut == i + 1 - std::min<std::uint64_t>(i + 1, 3);
     });
     // The memory goes with the connection.
-    run_until(fixture.loop, [&] { return fixture.server->open_connections() <= 3; });
+    run_until(fixture.loop, [&] { return fixture.server->figures().connections <= 3; });
   }
   Peer other(fixture);
   CHECK(other.ask(get_text).body.size() == ServerFixture::big_bytes);
-  CHECK(fixture.server->readers_cut() == 8);
+  CHECK(fixture.server->figures().readers_cut == 8);
   slow.clear();
-  run_until(fixture.loop, [&] { return fixture.server->answer_bytes_in_flight() == 0; });
+  run_until(fixture.loop, [&] { return fixture.server->figures().answer_bytes_in_flight == 0; });
 }
 
 TEST_CASE("a client that never waits for an answer gets so many, and then the end") {
@@ -663,7 +663,7 @@ TEST_CASE("a client that never waits for an answer gets so many, and then the en
     CHECK(answer.keep_alive == (i < 5));
   }
   CHECK(peer.sees_end());
-  CHECK(fixture.server->stats().requests == 6);
+  CHECK(fixture.server->figures().counted.requests == 6);
 }
 
 TEST_CASE("a client that waits now and then may pipeline for ever") {
@@ -743,10 +743,10 @@ TEST_CASE("beyond the limit of connections the answer is 503 with Retry-After") 
   CHECK(answer.status == 503);
   CHECK(answer.header("Retry-After") == "1");
   CHECK(answer.header("Connection") == "close");
-  CHECK(fixture.server->stats().connections_refused == 1);
+  CHECK(fixture.server->figures().counted.connections_refused == 1);
   third.close();
   first.close();
-  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 1; });
+  run_until(fixture.loop, [&] { return fixture.server->figures().connections == 1; });
   Peer fourth(fixture);
   CHECK(fourth.ask(get_hello).status == 200);
 }
@@ -760,7 +760,8 @@ TEST_CASE("few connections are refused at a time, more are closed without a word
   CHECK(first.ask(get_hello).status == 200);
   Peer second(fixture);
   Peer third(fixture);
-  run_until(fixture.loop, [&] { return fixture.server->stats().connections_refused == 2; });
+  run_until(fixture.loop,
+            [&] { return fixture.server->figures().counted.connections_refused == 2; });
   Peer fourth(fixture);
   CHECK(fourth.receive().status == 0);
   CHECK(second.receive().status == 503);
@@ -786,11 +787,11 @@ TEST_CASE("without descriptors the server pauses, and then serves who has waited
     const test::NoDescriptors nothing_left;
     REQUIRE(::connect(waiting, address->front().raw(), sizeof(sockaddr_in)) == 0);
     pass_time(fixture, 200);
-    CHECK(fixture.server->stats().accepts_failed >= 2);
-    CHECK(fixture.server->stats().accepts_failed <= 11);
+    CHECK(fixture.server->figures().counted.accepts_failed >= 2);
+    CHECK(fixture.server->figures().counted.accepts_failed <= 11);
     CHECK(kept.ask(get_hello).status == 200);
   }
-  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 2; });
+  run_until(fixture.loop, [&] { return fixture.server->figures().connections == 2; });
   ::close(waiting);
 }
 
@@ -829,7 +830,7 @@ TEST_CASE("a drain closes idle connections and lets running requests finish") {
   CHECK(idle.sees_end());
   CHECK_FALSE(run_task(fixture.loop, net::Stream::connect(fixture.loop, address, 1'000)).ok());
   CHECK_FALSE(drained);
-  CHECK(fixture.server->open_connections() == 1);
+  CHECK(fixture.server->figures().connections == 1);
   fixture.release();
   const Peer::Answer answer = busy.receive();
   CHECK(answer.body == "waited");
@@ -837,7 +838,7 @@ TEST_CASE("a drain closes idle connections and lets running requests finish") {
   CHECK(busy.sees_end());
   busy.close();
   run_until(fixture.loop, [&] { return drained; });
-  CHECK(fixture.server->open_connections() == 0);
+  CHECK(fixture.server->figures().connections == 0);
   fixture.server.reset();
 }
 
@@ -865,7 +866,7 @@ TEST_CASE("bug: a drain that began during an answer reset the connection of a pi
   fixture.start();
   Peer peer(fixture);
   peer.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-  run_until(fixture.loop, [&] { return fixture.server->stats().bytes_written > 0; });
+  run_until(fixture.loop, [&] { return fixture.server->figures().counted.bytes_written > 0; });
   peer.send(get_hello);
   Gate gate;
   bool drained = false;
@@ -886,9 +887,9 @@ TEST_CASE("what outlasts the grace of a drain is cut") {
   half.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
   Peer unread(fixture);
   unread.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-  run_until(fixture.loop, [&] { return fixture.server->open_connections() == 2; });
+  run_until(fixture.loop, [&] { return fixture.server->figures().connections == 2; });
   run_task(fixture.loop, fixture.server->drain(30));
-  CHECK(fixture.server->open_connections() == 0);
+  CHECK(fixture.server->figures().connections == 0);
   fixture.server.reset();
 }
 
@@ -900,7 +901,7 @@ TEST_CASE("a handler that works in steps is told that nobody waits for it") {
   run_until(fixture.loop, [&] { return fixture.steps > 1; });
   SUBCASE("as the grace of a drain has passed") {
     run_task(fixture.loop, fixture.server->drain(30));
-    CHECK(fixture.server->open_connections() == 0);
+    CHECK(fixture.server->figures().connections == 0);
     fixture.server.reset();
   }
   SUBCASE("as the client's connection was reset") {
@@ -927,10 +928,10 @@ TEST_CASE("a client that vanishes at any byte of its request leaves nothing behi
       CAPTURE(size);
       Peer peer(fixture);
       if (size > 0) peer.send(request.substr(0, size));
-      run_until(fixture.loop, [&] { return fixture.server->open_connections() == 1; });
+      run_until(fixture.loop, [&] { return fixture.server->figures().connections == 1; });
       peer.close();
       run_until_idle(fixture);
-      CHECK(fixture.server->open_connections() == 0);
+      CHECK(fixture.server->figures().connections == 0);
     }
   }
 }
@@ -943,7 +944,7 @@ TEST_CASE("a client that vanishes anywhere in a response leaves nothing behind")
     CAPTURE(size);
     Peer peer(fixture);
     peer.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-    run_until(fixture.loop, [&] { return fixture.server->open_connections() == 1; });
+    run_until(fixture.loop, [&] { return fixture.server->figures().connections == 1; });
     if (size > 0) peer.skim(size);
     peer.close();
     run_until_idle(fixture);

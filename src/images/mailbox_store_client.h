@@ -1,0 +1,72 @@
+// MailboxStoreClient: the image store of another loop of this process.
+//
+// A read looks into the cache on its own loop, as the store itself would: only after a
+// miss, or while something stayed open that bypasses the cache, does it go to the store.
+// Everything else goes there and back by mailbox.
+//
+// Why nothing stale is served: a hit is right on whichever loop it is found, since an
+// invalidation comes before its write is answered, and so does is_cache_bypassed(). After
+// a miss the store judges lease and flights, as it does for its own readers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/gate.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "cache/cache_client.h"
+#include "images/image_store.h"
+#include "images/store_client.h"
+#include "net/loop.h"
+#include "net/mailbox.h"
+
+namespace imgcached::images {
+
+// One loop's end of the way: what runs on it for others, and is counted by its gate.
+struct Station {
+  net::Mailbox& mailbox;
+  Gate& gate;
+};
+
+class MailboxStoreClient : public StoreClient {
+ public:
+  // `there` is the store's loop, `here` that of the callers, and `cache` is theirs. All
+  // outlive the client, which wants no call under way when it goes.
+  MailboxStoreClient(ImageStore& store, Station there, Station here, net::Loop& loop,
+                     cache::CacheClient& cache)
+      : store_(store), there_(there), here_(here), loop_(loop), cache_(cache) {}
+
+  Task<Result<Image>> get(std::string key) override;
+  BlobWriter begin_upload() override { return store_.begin_upload(loop_); }
+  Task<Result<Stored>> put(std::string key, BlobWriter& upload, Precondition precondition) override;
+  Task<Result<void>> check(std::string key, Precondition precondition) override;
+  Task<Result<void>> remove(std::string key, Precondition precondition) override;
+  Task<Result<void>> remove_all(GoesOn goes_on) override;
+  Task<Result<Listing>> list(std::string prefix, std::string after, std::size_t limit) override;
+  Task<Result<Listing>> list_before(std::string prefix, std::string before,
+                                    std::size_t limit) override;
+  Task<Result<std::vector<db::ImageSummary>>> recent(std::size_t limit) override;
+  Task<Result<std::optional<db::ImageRow>>> describe(std::string key) override;
+  Task<Result<StoreFigures>> figures() override;
+  Task<Result<void>> probe() override;
+
+ private:
+  // Awaits what `function` returns, on the store's loop. REQUIRES: it outlives that.
+  template <class Function>
+  net::TaskCall<Function> on_store(Function& function) {
+    return net::call_task(there_.mailbox, there_.gate, here_.mailbox, function);
+  }
+  // On the store's loop.
+  Task<bool> ask(const GoesOn& goes_on);
+
+  ImageStore& store_;
+  const Station there_;
+  const Station here_;
+  net::Loop& loop_;
+  cache::CacheClient& cache_;
+};
+
+}  // namespace imgcached::images
