@@ -23,6 +23,21 @@ TEST_CASE("the connections of both servers and their uploads fit into the descri
   CHECK(plan_descriptors(~std::uint64_t{0}, Role::combined) == DescriptorPlan());
 }
 
+TEST_CASE("each loop of the backend has descriptors of its own, and connections") {
+  for (std::size_t loops = 1; loops <= backend_loops_max; ++loops) {
+    for (const Role role : {Role::combined, Role::backend}) {
+      CHECK_FALSE(plan_descriptors(descriptors_min(loops) - 1, role, loops));
+      for (const std::size_t descriptors : {descriptors_min(loops), std::size_t{100'000}}) {
+        const DescriptorPlan plan = *plan_descriptors(descriptors, role, loops);
+        const std::size_t all =
+            plan.backend_connections + plan.cache_connections + plan.upload_files;
+        CHECK(all + 256 + 48 * (loops - 1) <= descriptors);
+        CHECK(plan.backend_connections / loops >= 20);
+      }
+    }
+  }
+}
+
 TEST_CASE("bug: a process that may open 20,000 files can't hold 10,000 connections") {
   for (const Role role : {Role::combined, Role::backend}) {
     CHECK(plan_descriptors(20'000, role)->backend_connections > 10'000);

@@ -1,6 +1,9 @@
 // The JSON API of port 5000, call by call as the contract words it.
 #include <doctest/doctest.h>
 
+#include <string>
+#include <type_traits>
+
 #include "http/base64.h"
 #include "http/json.h"
 #include "tests/e2e/deployment.h"
@@ -323,8 +326,10 @@ DEPLOYED_TEST_CASE("bug: a temporary file shared by two requests mixes images") 
 }
 
 // They used to work on, page after page, for a client that was no longer there.
-TEST_CASE("api: calls that take many statements end when their client has gone") {
-  Server server;
+// Over the store's loop, and over another one, but once in sixteen times.
+TEST_CASE_TEMPLATE("api: calls that take many statements end when their client has gone", Loops,
+                   std::integral_constant<int, 1>, std::integral_constant<int, 16>) {
+  Server server({.flags = {"--backend-loops", std::to_string(Loops::value)}});
   const auto query = [&](const std::string& sql) {
     return Database::shared().query(sql, server.database());
   };

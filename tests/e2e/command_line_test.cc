@@ -109,15 +109,28 @@ TEST_CASE("command line: a bad flag or setting is one line that names it, exit 2
   struct Case {
     const char *flag, *value;
   };
-  for (const Case& c :
-       {Case{"--role", "both"}, Case{"--listen", "5000"}, Case{"--listen", "127.0.0.1:99999"},
-        Case{"--listen", "127.0.0.1:x"}, Case{"--cache-listen", ":5001"},
-        Case{"--max-upload", "lots"}, Case{"--max-upload", "0"}, Case{"--max-upload", "-1"},
-        Case{"--max-upload", "10TiB"}, Case{"--durability", "some"}, Case{"--log-level", "loud"},
-        Case{"--db-port", "99999"}, Case{"--db-port", "0"}, Case{"--db-port", "x"},
-        Case{"--db-name", ""}, Case{"--images", ""},
-        Case{"--db-password-file", "/nonexistent/password"},
-        Case{"--token-file", "/nonexistent/token"}, Case{"--token-file", "/dev/null"}}) {
+  for (const Case& c : {Case{"--role", "both"},
+                        Case{"--listen", "5000"},
+                        Case{"--listen", "127.0.0.1:99999"},
+                        Case{"--listen", "127.0.0.1:x"},
+                        Case{"--cache-listen", ":5001"},
+                        Case{"--max-upload", "lots"},
+                        Case{"--max-upload", "0"},
+                        Case{"--max-upload", "-1"},
+                        Case{"--max-upload", "10TiB"},
+                        Case{"--durability", "some"},
+                        Case{"--log-level", "loud"},
+                        Case{"--db-port", "99999"},
+                        Case{"--db-port", "0"},
+                        Case{"--db-port", "x"},
+                        Case{"--db-name", ""},
+                        Case{"--images", ""},
+                        Case{"--backend-loops", "0"},
+                        Case{"--backend-loops", "33"},
+                        Case{"--backend-loops", "two"},
+                        Case{"--db-password-file", "/nonexistent/password"},
+                        Case{"--token-file", "/nonexistent/token"},
+                        Case{"--token-file", "/dev/null"}}) {
     INFO(std::string(c.flag), " ", std::string(c.value));
     check_fails(run_imgcached(settings.with({c.flag, c.value})), 2, c.flag);
   }
@@ -295,6 +308,7 @@ TEST_CASE("command line: a mistake in the file is named with its line") {
         Case{"role = [", ""},
         Case{"role = \"combined\" \"backend\"", ""},
         Case{"db-port = \"3306\"", "db-port must be a whole number"},
+        Case{"backend-loops = \"2\"", "backend-loops must be a whole number from 1 to 32"},
         Case{"access-log = 1", "access-log must be true or false"},
         Case{"role = 1", "role must be a string"},
         Case{"role = [\"combined\"]", "a setting is one text"},
@@ -330,6 +344,7 @@ TEST_CASE("command line: a value that can't be is named with where it stands") {
        {Case{"listen", "IMGCACHED_LISTEN", "\"5000\"", "--listen: "},
         Case{"durability", "IMGCACHED_DURABILITY", "\"some\"", "--durability: \"some\" is neither"},
         Case{"db-port", "IMGCACHED_DB_PORT", "70000", "--db-port: "},
+        Case{"backend-loops", "IMGCACHED_BACKEND_LOOPS", "0", "--backend-loops: "},
         Case{"max-upload", "IMGCACHED_MAX_UPLOAD", "\"lots\"", "--max-upload: "}}) {
     INFO(std::string(c.setting));
     const std::string quoted = c.value;
@@ -350,6 +365,9 @@ TEST_CASE("command line: a value that can't be is named with where it stands") {
 TEST_CASE("command line: a flag's error says what it may be") {
   const Settings settings;
   check_fails(run_imgcached(settings.with({"--db-port", "x"})), 2, "1 to 65535");
+  check_fails(run_imgcached(settings.with({"--backend-loops", "two"})), 2, "from 1 to 32");
+  check_fails(run_imgcached(settings.with({"--role", "cache", "--backend-loops", "2"})), 2,
+              "--backend-loops: goes without --role cache");
   check_fails(run_imgcached({"--access-log=maybe"}), 2, "--access-log: must be true or false");
   check_fails(run_imgcached(settings.with(
                   {"--role", "backend", "--cache-url", "http://127.0.0.1:5001/cache"})),

@@ -20,15 +20,19 @@ Server::Options common_options(const Deployment::Options& wanted) {
   return options;
 }
 
+void add_backend_options(Server::Options& options, Deployment::Kind kind,
+                         const Deployment::Options& wanted) {
+  const int loops = kind == Deployment::Kind::several_loops ? 3 : wanted.backend_loops;
+  options.flags.insert(options.flags.end(), {"--backend-loops", std::to_string(loops)});
+  options.launcher = wanted.launcher;
+}
+
 std::unique_ptr<Server> start_cache(Deployment::Kind kind, const Deployment::Options& wanted) {
   Server::Options options = common_options(wanted);
   if (kind == Deployment::Kind::two_processes) {
     options.role = Server::Role::cache;
   } else {
-    options.launcher = wanted.launcher;
-  }
-  if (kind == Deployment::Kind::several_loops) {
-    options.flags.insert(options.flags.end(), {"--backend-loops", "3"});
+    add_backend_options(options, kind, wanted);
   }
   return std::make_unique<Server>(std::move(options));
 }
@@ -40,7 +44,7 @@ std::unique_ptr<Server> start_backend(Deployment::Kind kind, const Server& cache
   options.role = Server::Role::backend;
   options.cache_url = cache.cache_url();
   options.database = cache.database();
-  options.launcher = wanted.launcher;
+  add_backend_options(options, kind, wanted);
   return std::make_unique<Server>(std::move(options));
 }
 

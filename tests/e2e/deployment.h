@@ -31,7 +31,8 @@ using Keys = std::vector<std::string>;
 
 class Deployment {
  public:
-  enum class Kind { one_process, two_processes, several_loops };  // the last in one process
+  // The last in one process, too.
+  enum class Kind { one_process, two_processes, several_loops };
 
   // Cheap to exceed, yet more than an upload's buffer: large ones are files
   // before they are whole.
@@ -40,6 +41,7 @@ class Deployment {
   struct Options {
     std::size_t image_bytes_max = upload_bytes_max;
     std::string durability = "none";
+    int backend_loops = 1;                   // several_loops: 3, whatever is said here
     std::vector<std::string> launcher = {};  // of the backend's process
     Server::Options common = {};             // of both processes
   };

@@ -18,6 +18,16 @@ Task<Result<Stream>> accept_one(Listener& listener) {
   co_return stream;
 }
 
+Task<void> accept_all(Listener& listener, std::size_t& accepted) {
+  std::vector<Stream> streams;
+  while (true) {
+    Result<Stream> stream = co_await listener.accept();
+    if (!stream) co_return;
+    streams.push_back(std::move(*stream));
+    ++accepted;
+  }
+}
+
 TEST_CASE("port 0 picks a free port, which the listener tells") {
   Loop loop;
   {
@@ -46,6 +56,54 @@ TEST_CASE("a port that is taken is an error that names the address") {
   CHECK(loop.live_handles() == 0);
 }
 
+TEST_CASE("a port that is shared is for those who join it, and for nobody who does not") {
+  Loop loop;
+  {
+    Result<Listener> first = Listener::open(loop, loopback(loop), PortUse::shared);
+    REQUIRE(first.ok());
+    Result<std::vector<SocketAddress>> same = run_task(loop, resolve(loop, first->address()));
+    const auto open = [&](PortUse use) { return Listener::open(loop, same->front(), use); };
+    // Another program that shares its port does not get into this one's.
+    CHECK_FALSE(open(PortUse::exclusive).ok());
+    CHECK_FALSE(open(PortUse::shared).ok());
+    Result<Listener> second = open(PortUse::shared_join);
+    REQUIRE(second.ok());
+    CHECK(second->address() == first->address());
+    CHECK_FALSE(open(PortUse::shared).ok());
+
+    // Each gets some of many.
+    Gate gate;
+    std::size_t accepted[2] = {};
+    gate.spawn(accept_all(*first, accepted[0]));
+    gate.spawn(accept_all(*second, accepted[1]));
+    std::vector<Stream> clients;
+    for (std::size_t i = 1; i <= 64; ++i) {
+      Result<Stream> client = run_task(loop, Stream::connect(loop, first->address(), 1'000));
+      REQUIRE(client.ok());
+      clients.push_back(std::move(*client));
+      run_until(loop, [&] { return accepted[0] + accepted[1] == i; });
+    }
+    CHECK(accepted[0] > 0);
+    CHECK(accepted[1] > 0);
+    first->close();
+    second->close();
+    run_until(loop, [&] { return gate.running() == 0; });
+  }
+  loop.run();
+  CHECK(loop.live_handles() == 0);
+}
+
+TEST_CASE("a port that is not shared is nobody's to join") {
+  Loop loop;
+  {
+    Result<Listener> first = Listener::open(loop, loopback(loop));
+    REQUIRE(first.ok());
+    Result<std::vector<SocketAddress>> same = run_task(loop, resolve(loop, first->address()));
+    CHECK_FALSE(Listener::open(loop, same->front(), PortUse::shared_join).ok());
+  }
+  loop.run();
+}
+
 TEST_CASE("connections that came while nobody accepted are handed out later") {
   Loop loop;
   {
@@ -61,16 +119,6 @@ TEST_CASE("connections that came while nobody accepted are handed out later") {
   }
   loop.run();
   CHECK(loop.live_handles() == 0);
-}
-
-Task<void> accept_all(Listener& listener, std::size_t& accepted) {
-  std::vector<Stream> streams;
-  while (true) {
-    Result<Stream> stream = co_await listener.accept();
-    if (!stream) co_return;
-    streams.push_back(std::move(*stream));
-    ++accepted;
-  }
 }
 
 TEST_CASE("bug: a crowd that connects at once has the loop's turn for itself") {
