@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "tests/e2e/deployment.h"
-#include "tests/e2e/outage_checks.h"
 #include "tests/e2e/test_images.h"
 
 namespace imgcached::e2e {
@@ -125,36 +124,6 @@ TEST_CASE("loops: what was uploaded or removed over one is so over all") {
   SUBCASE("in two") {
     Deployment it(Deployment::Kind::two_processes, {.backend_loops = loops});
     check_all_agree(it);
-  }
-}
-
-TEST_CASE("loops: all go around a cache that has not heard of a write") {
-  Deployment it(Deployment::Kind::two_processes, {.backend_loops = loops});
-  const Crowd crowd = crowd_of(it.backend_server());
-  const auto all_read = [&](const std::string& image) {
-    for (const auto& reader : crowd) {
-      const Reply reply = reader->get("/images/late");
-      REQUIRE(reply.status == 200);
-      REQUIRE((reply.body == image));
-    }
-  };
-  for (int round = 0; round < 4; ++round) {
-    const std::string former = png(2'000, 2 * round), image = png(2'000, 2 * round + 1);
-    it.upload("late", former);
-    read_until_cached(it.backend, "late", former);
-    {
-      const Frozen frozen(it.cache_server());
-      HttpPeer& writer = *crowd[static_cast<std::size_t>(round)];
-      CHECK(writer.request("PUT", "/images/late", {}, image).status == 200);
-      all_read(image);
-    }
-    // From here on the cache would answer with the former one until it is told.
-    const auto undelivered = [&] {
-      return sample(it.backend.get("/metrics"), "imgcached_undelivered_invalidations");
-    };
-    do all_read(image);
-    while (undelivered() != 0);
-    all_read(image);
   }
 }
 

@@ -31,13 +31,15 @@ Server::Options cache_role() {
 
 // A backend whose way to its cache service can be spoilt.
 struct RelayedCache {
-  RelayedCache() : service(cache_role()), relay(service.cache_port()), server(options()) {}
+  explicit RelayedCache(const std::string& backend_loops = "1")
+      : service(cache_role()), relay(service.cache_port()), server(options(backend_loops)) {}
 
-  Server::Options options() const {
+  Server::Options options(const std::string& backend_loops) const {
     Server::Options options;
     options.role = Server::Role::backend;
     options.cache_url = "http://127.0.0.1:" + std::to_string(relay.port());
     options.database = service.database();
+    options.flags = {"--backend-loops", backend_loops};
     return options;
   }
   int put(const std::string& key, const std::string& image) {
@@ -288,6 +290,36 @@ TEST_CASE("a network that swallows everything between backend and cache service"
     return descriptors(it.server) <= held + kept_connections_max &&
            descriptors(it.service) <= held_by_cache + kept_connections_max;
   });
+}
+
+// The loops of a backend have a way to the cache each, and only one of them has met the fault.
+TEST_CASE("all loops go around a cache that has not heard of a write") {
+  RelayedCache it("3");
+  const std::string old_image = png(1'000, 1), new_image = png(1'000, 2);
+  CHECK(it.put("replaced", old_image) == 201);
+  read_until_cached(it.backend, "replaced", old_image);
+  std::vector<std::unique_ptr<HttpPeer>> readers;
+  for (int i = 0; i < 24; ++i) {
+    readers.push_back(std::make_unique<HttpPeer>(it.server.backend_port()));
+    CHECK(readers.back()->get("/images/replaced").header("X-Cache") == "hit");
+  }
+  it.relay.spoil(Relay::answer("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"));
+  CHECK(it.put("replaced", new_image) == 200);
+  const auto undelivered = [&] {
+    return sample(it.backend.get("/metrics"), "imgcached_undelivered_invalidations");
+  };
+  CHECK(it.is_cached("replaced"));
+  CHECK(undelivered() == 1);
+  it.relay.heal();
+  // The cache has the old one until it is told once more, in half a second.
+  do {
+    for (const auto& reader : readers) {
+      const Reply reply = reader->get("/images/replaced");
+      CHECK(reply.status == 200);
+      REQUIRE((reply.body == new_image));
+    }
+  } while (undelivered() != 0);
+  read_until_cached(it.backend, "replaced", new_image);
 }
 
 // While the service is silent one reader at a time finds out whether it still is.

@@ -98,6 +98,21 @@ TEST_CASE("loadgen measures a mix in either dialect, checks every image and exit
   }
 }
 
+TEST_CASE("loadgen finds nothing stale where several loops serve") {
+  Server several({.flags = {"--backend-loops", "3"}});
+  for (const char* reads : {"90", "40"}) {
+    CAPTURE(reads);
+    const Outcome outcome =
+        loadgen({"run", "--keys", "20", "--sizes", "lognormal:32KiB", "--reads", reads,
+                 "--connections", "24", "--warm-up", "100ms", "--duration", "1s", "--absent", "5",
+                 "--new-keys", "5", fmt::format("http://127.0.0.1:{}", several.backend_port())});
+    CAPTURE(outcome.output);
+    CAPTURE(outcome.errors);
+    CHECK(outcome.status == 0);
+    CHECK(has(outcome.output, "all right"));
+  }
+}
+
 TEST_CASE("loadgen writes its result as JSON, CSV and percentile files") {
   const ScratchDirectory scratch;
   const std::string base = scratch.path() + "/result";
