@@ -48,7 +48,7 @@ LIBRARY    := $(call rooms,$(ROOMS:%=src/%/*.cc)) $(BUILD)/obj/libllhttp.a
 PROGRAM    := $(call objects,src/*.cc)
 TEST_MAIN  := $(BUILD)/obj/tests/main.o
 UNIT       := $(call objects,tests/*_test.cc) $(call rooms,$(ROOMS:%=tests/%/*.cc) tests/loadgen/*.cc) \
-              $(call objects,tests/fuzz/*.cc src/config.cc) \
+              $(call objects,tests/fuzz/*.cc src/config.cc src/server_options.cc) \
               $(call objects,$(addprefix tests/e2e/,fixture.cc http_peer.cc test_images.cc))
 E2E        := $(call objects,tests/e2e/*.cc $(addprefix tests/loadgen/,graph_check.cc png_reader.cc))
 BENCHES    := $(BUILD)/bench-client $(BUILD)/bench-disk-limit

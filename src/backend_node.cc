@@ -33,26 +33,24 @@ Task<Result<void>> BackendNode::start() {
 
   for (std::size_t i = 1; i < config_.backend_loops; ++i) {
     workers_.push_back(std::make_unique<BackendWorker>(
-        config_, store_, images::Station{mailbox_, calls_}, [this] { return loop_figures(); },
+        config_, store_, images::Endpoint{mailbox_, calls_}, [this] { return loop_figures(); },
         cache_));
   }
   Result<void> opened = front_.open(
       store_, [this] { return loop_figures(); }, addresses->front(),
       workers_.empty() ? net::PortUse::exclusive : net::PortUse::shared);
-  if (opened) opened = co_await open_workers();
+  if (opened) opened = co_await open_workers(addresses->front());
   if (opened) warn_if_open(config_, pages::backend_name, front_.address());
   co_return opened;
 }
 
-Task<Result<void>> BackendNode::open_workers() {
-  // Where the front is in fact: its port may have been 0.
-  Result<std::vector<net::SocketAddress>> address = co_await net::resolve(loop_, front_.address());
-  Result<void> opened;
-  if (!address) opened = address.error();
+Task<Result<void>> BackendNode::open_workers(net::SocketAddress address) {
+  address.set_port(front_.address().port);  // which may have been 0
   for (const std::unique_ptr<BackendWorker>& worker : workers_) {
-    if (opened) opened = co_await worker->open(address->front());
+    Result<void> opened = co_await worker->open(address);
+    if (!opened) co_return opened;
   }
-  co_return opened;
+  co_return Result<void>();
 }
 
 Task<Result<pages::LoopFigures>> BackendNode::loop_figures() {

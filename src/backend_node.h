@@ -20,6 +20,7 @@
 #include "db/store_identity_table.h"
 #include "images/blob_store.h"
 #include "images/image_store.h"
+#include "net/address.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
 #include "pages/backend.h"
@@ -42,7 +43,7 @@ class BackendNode {
   net::Address address() const { return front_.address(); }
 
  private:
-  Task<Result<void>> open_workers();
+  Task<Result<void>> open_workers(net::SocketAddress address);
   Task<Result<pages::LoopFigures>> loop_figures();
 
   const Config& config_;

@@ -14,19 +14,23 @@ db::PoolLimits pool_limits() {
 
 }  // namespace
 
-BackendWorker::BackendWorker(const Config& config, images::ImageStore& store, images::Station main,
+BackendWorker::BackendWorker(const Config& config, images::ImageStore& store, images::Endpoint main,
                              pages::ReadLoopFigures loop_figures, CacheNode* cache)
     : mailbox_(loop_),
       main_(main),
       loop_figures_(std::move(loop_figures)),
       pool_(loop_, config.database, pool_limits()),
       front_(config, loop_, mailbox_, pool_, cache),
-      store_(store, main, {mailbox_, gate_}, loop_, front_.cache()),
-      thread_([this] { loop_.run(); }) {}
+      store_(store, main, {mailbox_, gate_}, loop_, front_.cache()) {}
 
-BackendWorker::~BackendWorker() { thread_.join(); }
+BackendWorker::~BackendWorker() {
+  if (thread_.joinable()) thread_.join();
+}
 
 Task<Result<void>> BackendWorker::open(net::SocketAddress address) {
+  Result<std::thread> thread = net::start_thread([this] { loop_.run(); });
+  if (!thread) co_return std::move(thread).error();
+  thread_ = std::move(*thread);
   auto open = [&] { return open_here(address); };
   Result<void> opened = co_await net::call_task(mailbox_, gate_, main_.mailbox, open);
   co_return opened;
@@ -38,6 +42,7 @@ Task<Result<void>> BackendWorker::open_here(net::SocketAddress address) {
 }
 
 Task<Result<pages::LoopFigures>> BackendWorker::figures() {
+  if (!thread_.joinable()) co_return pages::LoopFigures();
   auto read = [this] { return figures_here(); };
   Result<pages::LoopFigures> figures =
       co_await net::call_task(mailbox_, gate_, main_.mailbox, read);
@@ -54,6 +59,7 @@ Task<Result<pages::LoopFigures>> BackendWorker::figures_of_all() {
 }
 
 Task<void> BackendWorker::drain(std::uint64_t grace_ms) {
+  if (!thread_.joinable()) co_return;
   auto drain = [&] { return drain_here(grace_ms); };
   Result<void> drained = co_await net::call_task(mailbox_, gate_, main_.mailbox, drain);
   (void)drained;
@@ -65,6 +71,7 @@ Task<Result<void>> BackendWorker::drain_here(std::uint64_t grace_ms) {
 }
 
 Task<void> BackendWorker::close() {
+  if (!thread_.joinable()) co_return;
   auto close = [this] { return close_here(); };
   Result<void> closed = co_await net::call_task(mailbox_, gate_, main_.mailbox, close);
   (void)closed;

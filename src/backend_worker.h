@@ -29,13 +29,15 @@ class BackendWorker {
  public:
   // `main` is the loop that calls, to which `store` belongs, and on which `loop_figures` may
   // be called.
-  BackendWorker(const Config& config, images::ImageStore& store, images::Station main,
+  BackendWorker(const Config& config, images::ImageStore& store, images::Endpoint main,
                 pages::ReadLoopFigures loop_figures, CacheNode* cache);
-  // REQUIRES: close() has ended.
+  // REQUIRES: close() has ended, if open() was called.
   ~BackendWorker();
 
-  // Serves at this address, which the main loop shares. Errors name the setting to change.
+  // Starts the thread and serves at this address, which the main loop shares. Errors name the
+  // setting to change; unavailable when there is no thread.
   Task<Result<void>> open(net::SocketAddress address);
+  // All that follows is nothing without a thread.
   Task<Result<pages::LoopFigures>> figures();
   // Ends serving.
   Task<void> drain(std::uint64_t grace_ms);
@@ -53,7 +55,7 @@ class BackendWorker {
   net::Loop loop_;
   net::Mailbox mailbox_;
   Gate gate_;
-  const images::Station main_;
+  const images::Endpoint main_;
   const pages::ReadLoopFigures loop_figures_;
   db::Pool pool_;
   BackendFront front_;

@@ -33,17 +33,15 @@ bool is_in_environment(const std::string& option) {
 // The value of a setting as a flag would have it; nothing when it is of another
 // type than that setting has.
 std::optional<std::string> text_of(const std::string& name, const toml::node& value) {
-  const bool is_number = name == "db-port" || name == "max-upload" || name == "backend-loops";
-  if (const auto* number = value.as_integer(); number && is_number) {
+  const bool is_number = name == "db-port" || name == "backend-loops";
+  if (const auto* number = value.as_integer(); number && (is_number || name == "max-upload")) {
     return std::to_string(number->get());
   }
   if (const auto* flag = value.as_boolean(); flag && name == "access-log") {
     return flag->get() ? "true" : "false";
   }
   const auto* text = value.as_string();
-  if (!text || name == "db-port" || name == "backend-loops" || name == "access-log") {
-    return std::nullopt;
-  }
+  if (!text || is_number || name == "access-log") return std::nullopt;
   return text->get();
 }
 

@@ -21,7 +21,7 @@
 namespace imgcached {
 
 enum class Role {
-  combined,  // both services in this process, on two loops
+  combined,  // both services in this process, on loops of their own
   backend,   // pages and API; the cache service is elsewhere
   cache,     // the cache service only
 };
@@ -79,7 +79,7 @@ constexpr std::size_t descriptors_min(std::size_t backend_loops) {
 // No figure exceeds that of a default plan. Where both services are in one
 // process, the backend gets the larger part: it needs no connection to the cache.
 std::optional<DescriptorPlan> plan_descriptors(std::uint64_t descriptors, Role role,
-                                               std::size_t backend_loops = 1);
+                                               std::size_t backend_loops);
 
 inline constexpr const char* version = "0.1.0";
 

@@ -1,8 +1,9 @@
 // imgcached: an image store with an in-memory cache of its own.
 //
 // Starts what the role asks for, says so in one line, waits for SIGTERM or
-// SIGINT, and ends in order. The backend runs on this thread; the cache service
-// too when it is alone, else on a thread of its own.
+// SIGINT, and ends in order. The backend runs on this thread, and on further ones if
+// it is to have several loops; the cache service on this one when it is alone, else on one
+// of its own.
 //
 // Exit status: 0 after a signal, 1 when it could not run, 2 for a setting that
 // has to be changed.
@@ -160,10 +161,11 @@ int serve_with_cache(const Config& config, net::Loop& loop, images::BlobStore& b
   CacheNode cache(config);
   std::promise<Result<void>> promise;
   auto started = [&](Result<void> result) { promise.set_value(std::move(result)); };
-  std::thread cache_thread([&] { cache.run(started); });
+  Result<std::thread> cache_thread = net::start_thread([&] { cache.run(started); });
+  if (!cache_thread) return fail(cache_thread.error());
   const Result<void> outcome = promise.get_future().get();
   const int status = outcome ? serve(config, loop, blobs, &cache) : fail(outcome.error());
-  cache_thread.join();
+  cache_thread->join();
   return status;
 }
 
@@ -209,8 +211,11 @@ Result<void> fit_to_descriptors(Config& config) {
                                              " are needed; raise `ulimit -n`"};
   }
   config.descriptors = *plan;
-  log::info("limits descriptors={} backend_connections={} cache_connections={} upload_files={}",
-            limit.rlim_cur, plan->backend_connections, plan->cache_connections, plan->upload_files);
+  log::info(
+      "limits descriptors={} backend_loops={} backend_connections={} cache_connections={} "
+      "upload_files={}",
+      limit.rlim_cur, config.backend_loops, plan->backend_connections, plan->cache_connections,
+      plan->upload_files);
   return {};
 }
 

@@ -3,7 +3,7 @@
 // The same bytes travel from the file or the socket into the cache and out to
 // any number of clients without being copied: whoever holds a Blob keeps the
 // bytes alive, so evicting an entry in the middle of a write is harmless. The
-// count is atomic, because the cache lives on another loop than the sockets.
+// count is atomic, because several loops share what the cache holds.
 //
 // Bytes come to be in a BlobBuffer, which one owner fills, and are sealed into
 // a Blob; after that nobody can change them.

@@ -1,7 +1,7 @@
 // CacheService: the cache, its configuration and its statistics.
 //
 // Who calls: CacheApi for HTTP on port 5001, on the service's loop; LocalCacheClient
-// for the backend of the same process, on another one. Hence the lock: an operation of
+// for the backend of the same process, on others. Hence the lock: an operation of
 // the cache is one critical section, so what it has done every later one sees, on
 // whichever thread. It is held for no longer than that: nothing waits inside. Two hold it
 // for long: keys(), which walks the whole cache (see Cache::keys), and a configuration

@@ -79,7 +79,7 @@ Task<Result<Image>> ImageStore::get(std::string key) {
   if (!valid) co_return std::move(valid).error();
 
   std::uint64_t lease = 0;  // 0: the cache takes no part
-  if (!must_bypass_cache(key)) {
+  if (!bypasses_cache(key)) {
     Result<cache::Lookup> lookup = co_await cache_.get(key);
     std::optional<Image> hit = take_hit(lookup);
     if (hit) co_return std::move(*hit);
@@ -91,7 +91,7 @@ Task<Result<Image>> ImageStore::get(std::string key) {
 
 std::optional<Image> ImageStore::take_hit(Result<cache::Lookup>& lookup) {
   if (!lookup) {
-    ++cache_errors_;
+    cache_errors_.fetch_add(1, std::memory_order_relaxed);
     log::debug("cache_get_failed reason=\"{}\"", lookup.error().message);
     return std::nullopt;
   }
@@ -127,7 +127,7 @@ Task<Result<Image>> ImageStore::fetch(std::string key, std::uint64_t lease) {
     if (put) {
       outcome = *put;
     } else {
-      ++cache_errors_;
+      cache_errors_.fetch_add(1, std::memory_order_relaxed);
       log::debug("cache_put_failed key=\"{}\" reason=\"{}\"", key, put.error().message);
     }
   }
@@ -390,7 +390,7 @@ Task<void> ImageStore::remove_file(std::string location) {
 
 // --- Invalidation -------------------------------------------------------------------------------
 
-bool ImageStore::must_bypass_cache(const std::string& key) const {
+bool ImageStore::bypasses_cache(const std::string& key) const {
   return clear_undelivered_ || undelivered_.contains(key) || is_unsettled(key);
 }
 
@@ -398,7 +398,7 @@ Task<void> ImageStore::forget_cached(std::string key) {
   flights_.erase(key);  // later readers must not join a fetch that began before the commit
   Result<void> invalidated = co_await cache_.invalidate(key);
   if (invalidated) co_return;
-  ++cache_errors_;
+  cache_errors_.fetch_add(1, std::memory_order_relaxed);
   // Of an outage the first one is told.
   if (undelivered_.empty() && !clear_undelivered_) {
     log::warning("invalidations_undelivered first_key=\"{}\" reason=\"{}\"", key,
@@ -411,7 +411,7 @@ Task<void> ImageStore::forget_all_cached() {
   flights_.clear();
   Result<void> cleared = co_await cache_.clear();
   if (cleared) co_return;
-  ++cache_errors_;
+  cache_errors_.fetch_add(1, std::memory_order_relaxed);
   log::warning("clear_undelivered reason=\"{}\"", cleared.error().message);
   clear_undelivered_ = ++next_undelivered_;
   start_settling();
@@ -443,7 +443,7 @@ void ImageStore::keep_unsettled(std::string key, std::string former_location,
 }
 
 void ImageStore::start_settling() {
-  is_something_open_ = true;
+  has_open_writes_ = true;
   if (settling_ || closing_) return;
   settling_ = true;
   gate_.spawn(settle_in_background());
@@ -457,7 +457,7 @@ Task<void> ImageStore::settle_in_background() {
     co_await deliver_invalidations();
   }
   settling_ = false;
-  if (!closing_) is_something_open_ = false;
+  if (!closing_) has_open_writes_ = false;
 }
 
 // The row decides, once the lost statement can do nothing more. It changed the

@@ -99,15 +99,18 @@ class ImageStore : public StoreClient {
   Task<Result<StoreFigures>> figures() override;
   Task<Result<void>> probe() override { return probe_.run(); }
 
-  // get() in parts, for another loop, which asks the cache by itself and comes here with a
-  // miss only. The first three from any thread.
-  //
-  // Whether to leave the cache alone and call get(), because of what stayed open. It is so
-  // before a write that it is about is answered.
-  bool is_cache_bypassed() const { return is_something_open_; }
-  // The image, if the cache's answer has it.
-  std::optional<Image> take_hit(Result<cache::Lookup>& lookup);
+  // From another loop, to which the upload belongs until it is put.
   BlobWriter begin_upload(net::Loop& loop) { return blobs_.begin(loop); }
+
+  // get() in parts, for another loop, which asks the cache by itself.
+  //
+  // From any thread: whether something stayed open after a write, see above. If so, it
+  // does before that write is answered.
+  bool has_open_writes() const { return has_open_writes_; }
+  // Whether that is why this key has to be read around the cache.
+  bool bypasses_cache(const std::string& key) const;
+  // From any thread: the image, if the cache's answer has it.
+  std::optional<Image> take_hit(Result<cache::Lookup>& lookup);
   // The lease is the one that came with the miss, or 0 when the cache takes no part.
   Task<Result<Image>> get_missed(std::string key, std::uint64_t lease);
 
@@ -151,7 +154,6 @@ class ImageStore : public StoreClient {
   Task<void> remove_files(std::vector<std::string> locations);
   Task<void> forget_cached(std::string key);
   Task<void> forget_all_cached();
-  bool must_bypass_cache(const std::string& key) const;
   void keep_undelivered(std::string key);
   void keep_unsettled(std::string key, std::string former_location, std::string location);
   void start_settling();
@@ -165,8 +167,6 @@ class ImageStore : public StoreClient {
   cache::CacheClient& cache_;
   const SettlingTimes times_;
   ImageStoreStats stats_;  // but for the two that other loops count, too
-  std::atomic<std::uint64_t> hits_{0};
-  std::atomic<std::uint64_t> cache_errors_{0};
   std::unordered_map<std::string, Flight*> flights_;
   // Keys whose invalidation is due, with a number that changes whenever it
   // becomes due again: an attempt settles only what it knew of when it began.
@@ -176,13 +176,15 @@ class ImageStore : public StoreClient {
   std::vector<Unsettled> unsettled_;
   std::uint64_t next_unsettled_ = 0;
   bool settling_ = false;
-  // Set before the first is, cleared after the last has been settled: for other loops.
-  std::atomic<bool> is_something_open_{false};
   bool closing_ = false;
   ImageTotals totals_;
   StorageProbe probe_;
   net::Timer retry_;
   Gate gate_;
+  // What other loops read, and what they write, at each hit: on lines of their own.
+  alignas(64) std::atomic<bool> has_open_writes_{false};
+  alignas(64) std::atomic<std::uint64_t> hits_{0};
+  std::atomic<std::uint64_t> cache_errors_{0};
 };
 
 }  // namespace imgcached::images

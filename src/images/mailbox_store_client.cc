@@ -15,15 +15,20 @@ Task<Result<bool>> answer_to(const GoesOn& goes_on) {
 Task<Result<Image>> MailboxStoreClient::get(std::string key) {
   Result<void> valid = cache::validate_key(key);
   if (!valid) co_return std::move(valid).error();
-  if (store_.is_cache_bypassed()) {
-    auto get = [&] { return store_.get(std::move(key)); };
-    Result<Image> image = co_await on_store(get);
-    co_return image;
+  bool is_bypassed = false;
+  if (store_.has_open_writes()) {
+    auto bypasses = [&]() -> Result<bool> { return store_.bypasses_cache(key); };
+    Result<bool> answer = co_await net::call(there_.mailbox, here_.mailbox, bypasses);
+    if (!answer) co_return std::move(answer).error();
+    is_bypassed = *answer;
   }
-  Result<cache::Lookup> lookup = co_await cache_.get(key);
-  std::optional<Image> hit = store_.take_hit(lookup);
-  if (hit) co_return std::move(*hit);
-  const std::uint64_t lease = lookup ? lookup->lease : 0;
+  std::uint64_t lease = 0;  // 0: the cache takes no part
+  if (!is_bypassed) {
+    Result<cache::Lookup> lookup = co_await cache_.get(key);
+    std::optional<Image> hit = store_.take_hit(lookup);
+    if (hit) co_return std::move(*hit);
+    if (lookup) lease = lookup->lease;
+  }
   auto get_missed = [&] { return store_.get_missed(std::move(key), lease); };
   Result<Image> image = co_await on_store(get_missed);
   co_return image;

@@ -1,12 +1,13 @@
 // MailboxStoreClient: the image store of another loop of this process.
 //
-// A read looks into the cache on its own loop, as the store itself would: only after a
-// miss, or while something stayed open that bypasses the cache, does it go to the store.
+// A read looks into the cache on its own loop, and goes to the store after a miss.
 // Everything else goes there and back by mailbox.
 //
 // Why nothing stale is served: a hit is right on whichever loop it is found, since an
-// invalidation comes before its write is answered, and so does is_cache_bypassed(). After
-// a miss the store judges lease and flights, as it does for its own readers.
+// invalidation comes before its write is answered. So does the word that something stayed
+// open after a write: as long as that holds, the store is asked for each key whether it is
+// one to be read around the cache. After a miss the store judges lease and flights, as it
+// does for its own readers.
 #pragma once
 
 #include <optional>
@@ -25,8 +26,8 @@
 
 namespace imgcached::images {
 
-// One loop's end of the way: what runs on it for others, and is counted by its gate.
-struct Station {
+// A loop as others reach it: what runs there for them is counted by the gate.
+struct Endpoint {
   net::Mailbox& mailbox;
   Gate& gate;
 };
@@ -35,7 +36,7 @@ class MailboxStoreClient : public StoreClient {
  public:
   // `there` is the store's loop, `here` that of the callers, and `cache` is theirs. All
   // outlive the client, which wants no call under way when it goes.
-  MailboxStoreClient(ImageStore& store, Station there, Station here, net::Loop& loop,
+  MailboxStoreClient(ImageStore& store, Endpoint there, Endpoint here, net::Loop& loop,
                      cache::CacheClient& cache)
       : store_(store), there_(there), here_(here), loop_(loop), cache_(cache) {}
 
@@ -63,8 +64,8 @@ class MailboxStoreClient : public StoreClient {
   Task<bool> ask(const GoesOn& goes_on);
 
   ImageStore& store_;
-  const Station there_;
-  const Station here_;
+  const Endpoint there_;
+  const Endpoint here_;
   net::Loop& loop_;
   cache::CacheClient& cache_;
 };

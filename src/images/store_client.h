@@ -95,18 +95,19 @@ class StoreClient {
 
   // Where an upload's bytes go until it is put; it belongs to the caller's loop.
   virtual BlobWriter begin_upload() = 0;
+  // No precondition, here and below: null.
   // Stores what was written to `upload` under the key, for good: afterwards the
   // upload is used up, whatever the result. Errors: invalid_argument (the key,
   // or an empty file), unsupported_type, precondition_failed, unavailable, uncertain
   // (it may yet turn out to be stored), storage_*.
   virtual Task<Result<Stored>> put(std::string key, BlobWriter& upload,
-                                   Precondition precondition = nullptr) = 0;
+                                   Precondition precondition) = 0;
   // The same precondition, to know before an upload is received what it would
   // come to. Errors: precondition_failed, unavailable.
   virtual Task<Result<void>> check(std::string key, Precondition precondition) = 0;
 
   // Errors: those of put(), and not_found when there is none.
-  virtual Task<Result<void>> remove(std::string key, Precondition precondition = nullptr) = 0;
+  virtual Task<Result<void>> remove(std::string key, Precondition precondition) = 0;
   // Every image that was stored when the call began. Asks between two steps
   // whether to go on; if not, what has been removed is, and the error is closed.
   virtual Task<Result<void>> remove_all(GoesOn goes_on) = 0;

@@ -130,6 +130,14 @@ Address SocketAddress::address() const {
   return {name, ntohs(v4->sin_port)};
 }
 
+void SocketAddress::set_port(std::uint16_t port) {
+  if (storage.ss_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(&storage)->sin6_port = htons(port);
+  } else {
+    reinterpret_cast<sockaddr_in*>(&storage)->sin_port = htons(port);
+  }
+}
+
 Task<Result<std::vector<SocketAddress>>> resolve(Loop& loop, Address address,
                                                  std::uint64_t timeout_ms) {
   SocketAddress numeric;

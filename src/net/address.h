@@ -32,6 +32,7 @@ struct SocketAddress {
 
   const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
   Address address() const;
+  void set_port(std::uint16_t port);
 };
 
 inline constexpr std::uint64_t resolve_timeout_ms = 5'000;

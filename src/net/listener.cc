@@ -15,8 +15,8 @@ namespace {
 // a bound it is up to net.ipv4.tcp_wmem, 4 MiB, for each of any number of slow readers.
 constexpr int unsent_bytes_max = 128 << 10;
 
-// Who shares a port from the beginning is bound before he says so: else he would join
-// whoever listens there and shares it, too, another imgcached say.
+// Who shares a port from the beginning has it for himself before he says so: else he would
+// join whoever listens there and shares it, too, another imgcached say.
 int bind_and_listen(int descriptor, const SocketAddress& address, PortUse use, int backlog) {
   const bool is_v6 = address.storage.ss_family == AF_INET6;
   const socklen_t size = is_v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
@@ -27,8 +27,8 @@ int bind_and_listen(int descriptor, const SocketAddress& address, PortUse use, i
   ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (use == PortUse::shared_join && share() != 0) return -errno;
   if (::bind(descriptor, address.raw(), size) != 0) return -errno;
-  if (use == PortUse::shared && share() != 0) return -errno;
-  return ::listen(descriptor, backlog) == 0 ? 0 : -errno;
+  if (::listen(descriptor, backlog) != 0) return -errno;
+  return use == PortUse::shared && share() != 0 ? -errno : 0;
 }
 
 }  // namespace

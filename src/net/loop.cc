@@ -3,6 +3,9 @@
 #include <cassert>
 #include <csignal>
 #include <cstdlib>
+#include <string>
+#include <system_error>
+#include <utility>
 
 namespace imgcached::net {
 
@@ -22,5 +25,13 @@ Loop::~Loop() {
 }
 
 void Loop::run() { uv_run(&uv_, UV_RUN_DEFAULT); }
+
+Result<std::thread> start_thread(std::function<void()> function) {
+  try {
+    return std::thread(std::move(function));
+  } catch (const std::system_error& error) {
+    return Error{Errc::unavailable, std::string("can't start a thread: ") + error.what()};
+  }
+}
 
 }  // namespace imgcached::net

@@ -9,8 +9,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <thread>
 #include <vector>
 
+#include "base/result.h"
 #include "net/buffer_pool.h"
 #include "net/splicer.h"
 #include "net/uv.h"
@@ -55,5 +58,8 @@ class Loop {
   std::size_t live_jobs_ = 0;
   std::vector<LookUp*> look_ups_;  // those of resolve() that are under way
 };
+
+// Starts a thread for a loop to run on. Error unavailable: the system has none to give.
+Result<std::thread> start_thread(std::function<void()> function);
 
 }  // namespace imgcached::net

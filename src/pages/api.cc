@@ -178,7 +178,7 @@ Task<http::Response> Api::get(http::Request& request) {
 
 Task<http::Response> Api::remove(http::Request& request) {
   std::string key(request.rest);
-  Result<void> removed = co_await store_.remove(std::move(key));
+  Result<void> removed = co_await store_.remove(std::move(key), nullptr);
   if (!removed) co_return json_failure(removed.error());
   co_return json_response(200, done);
 }

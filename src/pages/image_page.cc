@@ -153,7 +153,7 @@ Task<http::Response> ImagePage::remove(http::Request& request) {
   Result<http::Form> form = co_await read_parameters(request);
   if (!form) co_return renderer_.failure(form.error());
   const std::string key = value_of(*form, "key");
-  Result<void> removed = co_await store_.remove(key);
+  Result<void> removed = co_await store_.remove(key, nullptr);
   if (!removed) co_return refuse(key, removed.error());
   View view;
   view.text("deleted_key", key);

@@ -271,7 +271,7 @@ Task<http::Response> KeysPage::remove(http::Request& request) {
   std::string failed_key;
   for (const std::string& key : keys) {
     if (request.is_abandoned()) break;
-    Result<void> removed = co_await store_.remove(key);
+    Result<void> removed = co_await store_.remove(key, nullptr);
     if (removed) {
       ++deleted;
     } else if (removed.error().code != Errc::not_found) {  // else somebody else was faster

@@ -132,7 +132,7 @@ Task<Upload> receive_upload(http::Request& request, images::StoreClient& store) 
     upload.stored = std::move(read).error();
     co_return upload;
   }
-  Result<images::Stored> stored = co_await store.put(upload.key, file);
+  Result<images::Stored> stored = co_await store.put(upload.key, file, nullptr);
   // The key has been judged: what the client did wrong now is in the file.
   if (!stored && (stored.error().code == Errc::invalid_argument ||
                   stored.error().code == Errc::unsupported_type)) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/answer_time.h"
 #include "tests/e2e/deployment.h"
 #include "tests/e2e/test_images.h"
 
@@ -179,6 +180,22 @@ TEST_CASE("loops: a drain finishes what is under way on each") {
   for (std::size_t i = 0; i < crowd_size; ++i) {
     REQUIRE((it.read(fmt::format("drained-{}", i)) == image));
   }
+}
+
+TEST_CASE("loops: one grace bounds the drain of all") {
+  Server server({.flags = {"--backend-loops", std::to_string(loops)}});
+  const Crowd crowd = crowd_of(server);
+  for (const auto& peer : crowd) peer->connection().send(head_of("PUT", "/images/never", 1'000));
+  HttpPeer observer(server.backend_port());
+  eventually("each is being served", [&] {
+    return sample(observer.get("/metrics"), "imgcached_http_connections{server=\"backend\"}") ==
+           crowd_size + 1;
+  });
+  constexpr long grace_ms = 10'000;
+  const Stopwatch watch;
+  CHECK(server.terminate() == 0);
+  CHECK(watch.elapsed_ms() >= grace_ms - 1);
+  CHECK(watch.elapsed_ms() < 2 * grace_ms);
 }
 
 }  // namespace

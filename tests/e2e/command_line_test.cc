@@ -394,15 +394,24 @@ TEST_CASE("command line: images and a database that is not theirs") {
 }
 
 TEST_CASE("command line: too few descriptors are one line that names ulimit -n, exit 2") {
-  const Settings settings;
-  Arguments flags = settings.with({});
-  Arguments command{"sh", "-c", "ulimit -n 200; exec \"$@\"", "sh", program_path()};
-  command.insert(command.end(), flags.begin(), flags.end());
-  Process process(command, settings.path("errors"));
-  const std::string output = process.read_all();
-  const int status = process.wait();
-  std::ifstream file(settings.path("errors"));
-  check_fails({status, output, {std::istreambuf_iterator<char>(file), {}}}, 2, "ulimit -n");
+  // Each further loop of the backend has some of its own.
+  struct Case {
+    const char *loops, *allowed, *wanted;
+  };
+  for (const Case& c : {Case{"1", "303", "304 are needed"}, Case{"4", "543", "544 are needed"}}) {
+    const Settings settings;
+    const Arguments flags = settings.with({"--backend-loops", c.loops});
+    Arguments command{"sh", "-c",      "ulimit -n \"$1\"; shift; exec \"$@\"",
+                      "sh", c.allowed, program_path()};
+    command.insert(command.end(), flags.begin(), flags.end());
+    Process process(command, settings.path("errors"));
+    const std::string output = process.read_all();
+    const int status = process.wait();
+    std::ifstream file(settings.path("errors"));
+    const std::string errors{std::istreambuf_iterator<char>(file), {}};
+    check_fails({status, output, errors}, 2, "ulimit -n");
+    CHECK(errors.find(c.wanted) != std::string::npos);
+  }
 }
 
 TEST_CASE("bug: SIGTERM while the start waits for the database ends it after 20 s, as a failure") {

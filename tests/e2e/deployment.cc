@@ -22,7 +22,9 @@ Server::Options common_options(const Deployment::Options& wanted) {
 
 void add_backend_options(Server::Options& options, Deployment::Kind kind,
                          const Deployment::Options& wanted) {
-  const int loops = kind == Deployment::Kind::several_loops ? 3 : wanted.backend_loops;
+  // Of many, few connections come to the store's own.
+  const int usual = kind == Deployment::Kind::several_loops ? 8 : 1;
+  const int loops = wanted.backend_loops.value_or(usual);
   options.flags.insert(options.flags.end(), {"--backend-loops", std::to_string(loops)});
   options.launcher = wanted.launcher;
 }

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,7 @@ class Deployment {
   struct Options {
     std::size_t image_bytes_max = upload_bytes_max;
     std::string durability = "none";
-    int backend_loops = 1;                   // several_loops: 3, whatever is said here
+    std::optional<int> backend_loops = {};   // else as the kind has it
     std::vector<std::string> launcher = {};  // of the backend's process
     Server::Options common = {};             // of both processes
   };

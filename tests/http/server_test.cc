@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +39,32 @@ void run_until_idle(ServerFixture& fixture) {
 }
 
 // --- The connection ------------------------------------------------------------
+
+TEST_CASE("the figures of several servers add up") {
+  ServerFigures one;
+  one.counted.connections_accepted = 1;
+  one.counted.connections_refused = 2;
+  one.counted.accepts_failed = 3;
+  one.counted.requests = 4;
+  for (std::uint64_t i = 0; i < 6; ++i) one.counted.responses_by_class[i] = 5 + i;
+  one.counted.bytes_written = 11;
+  one.readers_cut = 12;
+  one.connections = 13;
+  one.tasks = 14;
+  one.body_bytes_in_flight = 15;
+  one.answer_bytes_in_flight = 16;
+  one.loop_handles = 17;
+  one.loop_jobs = 18;
+  ServerFigures sum = one;
+  sum += one;
+  sum += ServerFigures();
+  // All of them are of one size, so none is left out.
+  constexpr std::size_t count = sizeof(ServerFigures) / sizeof(std::uint64_t);
+  CHECK(count == 18);
+  const auto figures = std::bit_cast<std::array<std::uint64_t, count>>(one);
+  const auto sums = std::bit_cast<std::array<std::uint64_t, count>>(sum);
+  for (std::size_t i = 0; i < count; ++i) CHECK(sums[i] == 2 * figures[i]);
+}
 
 TEST_CASE("a connection is kept for as many requests as the client likes") {
   ServerFixture fixture;
