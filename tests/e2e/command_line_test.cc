@@ -365,7 +365,7 @@ TEST_CASE("command line: a value that can't be is named with where it stands") {
 TEST_CASE("command line: a flag's error says what it may be") {
   const Settings settings;
   check_fails(run_imgcached(settings.with({"--db-port", "x"})), 2, "1 to 65535");
-  check_fails(run_imgcached(settings.with({"--backend-loops", "two"})), 2, "from 1 to 32");
+  check_fails(run_imgcached(settings.with({"--backend-loops", "two"})), 2, "1 to 32");
   check_fails(run_imgcached(settings.with({"--role", "cache", "--backend-loops", "2"})), 2,
               "--backend-loops: goes without --role cache");
   check_fails(run_imgcached({"--access-log=maybe"}), 2, "--access-log: must be true or false");
