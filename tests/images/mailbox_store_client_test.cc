@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 using imgcached::test::keep_result;
 using imgcached::test::run_task;
 
-std::string gif(const std::string& text) { return "GIF89a" + text; }
+std::string picture(const std::string& text) { return "GIF89a" + text; }
 
 // The store's way to the cache, which can be deaf to invalidations.
 class HalfDeaf : public cache::LocalCacheClient {
@@ -40,7 +40,7 @@ class HalfDeaf : public cache::LocalCacheClient {
   bool is_deaf = false;
 };
 
-SettlingTimes quick_settling() {
+SettlingTimes quick_times() {
   SettlingTimes times;
   times.retry_interval_ms = times.count_interval_ms = 10;
   return times;
@@ -109,7 +109,7 @@ struct TwoLoops {
   net::Mailbox there{fixture.loop};
   Gate there_gate;
   HalfDeaf store_cache{service, there, there_gate, there};
-  ImageStore store{fixture.loop, blobs, table, store_cache, quick_settling()};
+  ImageStore store{fixture.loop, blobs, table, store_cache, quick_times()};
   // The caller's.
   net::Loop loop;
   net::Mailbox here{loop};
@@ -121,12 +121,12 @@ struct TwoLoops {
 
 TEST_CASE("another loop: a hit needs no turn of the store's loop") {
   TwoLoops two;
-  REQUIRE(two.run(two.upload("cat", gif("cat"))).ok());
+  REQUIRE(two.run(two.upload("cat", picture("cat"))).ok());
   CHECK_FALSE(two.run(two.client.get("cat"))->cached);
   const Result<Image> hit = two.run_here(two.client.get("cat"));
   REQUIRE(hit.ok());
   CHECK(hit->cached);
-  CHECK(hit->bytes.view() == gif("cat"));
+  CHECK(hit->bytes.view() == picture("cat"));
   CHECK(two.store.stats().hits == 1);
   CHECK(two.store.stats().misses == 1);
   CHECK(two.run_here(two.client.get("")).error().code == Errc::invalid_argument);
@@ -136,13 +136,13 @@ Task<bool> once(int& asked) { co_return ++asked == 1; }
 
 TEST_CASE("another loop: every call comes to the same as on the store's") {
   TwoLoops two;
-  const Result<Stored> stored = two.run(two.upload("a", gif("a")));
+  const Result<Stored> stored = two.run(two.upload("a", picture("a")));
   REQUIRE(stored.ok());
   CHECK(stored->created);
-  CHECK_FALSE(two.run(two.upload("a", gif("b")))->created);
-  const std::string large = gif(std::string(BlobWriter::buffer_bytes + 1, 'x'));
+  CHECK_FALSE(two.run(two.upload("a", picture("b")))->created);
+  const std::string large = picture(std::string(BlobWriter::buffer_bytes + 1, 'x'));
   REQUIRE(two.run(two.upload("c", large)).ok());
-  CHECK(two.read("a") == gif("b"));
+  CHECK(two.read("a") == picture("b"));
   CHECK(two.read("c") == large);
   CHECK(two.unfinished_files() == 0);
   CHECK(two.run(two.upload("d", "no image")).error().code == Errc::unsupported_type);
@@ -181,23 +181,23 @@ TEST_CASE("another loop: every call comes to the same as on the store's") {
 TEST_CASE("another loop: a key whose write stayed open is read around the cache, others are not") {
   TwoLoops two;
   for (const char* key : {"cat", "dog"}) {
-    REQUIRE(two.run(two.upload(key, gif(key))).ok());
-    CHECK(two.read(key) == gif(key));
+    REQUIRE(two.run(two.upload(key, picture(key))).ok());
+    CHECK(two.read(key) == picture(key));
   }
   CHECK_FALSE(two.store.has_open_writes());
   two.store_cache.is_deaf = true;
-  REQUIRE(two.run(two.upload("cat", gif("new"))).ok());
+  REQUIRE(two.run(two.upload("cat", picture("new"))).ok());
   CHECK(two.store.has_open_writes());
-  CHECK(two.service.get("cat").blob.view() == gif("cat"));  // what must not be served
+  CHECK(two.service.get("cat").blob.view() == picture("cat"));  // what must not be served
   const Result<Image> read = two.run(two.client.get("cat"));
   REQUIRE(read.ok());
-  CHECK(read->bytes.view() == gif("new"));
+  CHECK(read->bytes.view() == picture("new"));
   CHECK_FALSE(read->cached);
   CHECK(two.run(two.client.get("dog"))->cached);
 
   two.store_cache.is_deaf = false;
   two.turn_both_until([&] { return !two.store.has_open_writes(); });
-  CHECK(two.read("cat") == gif("new"));
+  CHECK(two.read("cat") == picture("new"));
   CHECK(two.run_here(two.client.get("cat"))->cached);
 }
 
@@ -221,16 +221,16 @@ class Crowded {
 TEST_CASE(
     "another loop: beyond the bound of the store's mailbox a call is refused, and leaves nothing") {
   TwoLoops two;
-  REQUIRE(two.run(two.upload("cat", gif("cat"))).ok());
+  REQUIRE(two.run(two.upload("cat", picture("cat"))).ok());
   {
     const Crowded crowded(two.there);
     CHECK(two.read("cat") == "unavailable");
-    const std::string large = gif(std::string(BlobWriter::buffer_bytes + 1, 'x'));
+    const std::string large = picture(std::string(BlobWriter::buffer_bytes + 1, 'x'));
     CHECK(two.run(two.upload("large", large)).error().code == Errc::unavailable);
     CHECK(two.unfinished_files() == 0);
     CHECK(two.run(two.client.figures()).error().code == Errc::unavailable);
   }
-  CHECK(two.read("cat") == gif("cat"));
+  CHECK(two.read("cat") == picture("cat"));
   {
     // Who can't be asked whether he still wants it is taken to.
     const Crowded crowded(two.here);
