@@ -44,7 +44,7 @@ Result<void> BackendFront::open(images::StoreClient& store, pages::ReadLoopFigur
 }
 
 pages::LoopFigures BackendFront::figures() const {
-  return {server_ ? server_->figures() : http::ServerFigures(), pool_.connections()};
+  return {1, server_ ? server_->figures() : http::ServerFigures(), pool_.connections()};
 }
 
 Task<void> BackendFront::drain(std::uint64_t grace_ms) {

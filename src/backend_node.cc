@@ -58,6 +58,7 @@ Task<Result<pages::LoopFigures>> BackendNode::loop_figures() {
   for (const std::unique_ptr<BackendWorker>& worker : workers_) {
     Result<pages::LoopFigures> figures = co_await worker->figures();
     if (!figures) co_return figures;
+    all.loops += figures->loops;
     all.server += figures->server;
     all.database_connections += figures->database_connections;
   }

@@ -42,7 +42,7 @@ Task<Result<void>> BackendWorker::open_here(net::SocketAddress address) {
 }
 
 Task<Result<pages::LoopFigures>> BackendWorker::figures() {
-  if (!thread_.joinable()) co_return pages::LoopFigures();
+  if (!thread_.joinable()) co_return pages::LoopFigures{0, {}, 0};
   auto read = [this] { return figures_here(); };
   Result<pages::LoopFigures> figures =
       co_await net::call_task(mailbox_, gate_, main_.mailbox, read);

@@ -225,7 +225,7 @@ void add_options(CLI::App& app, Config& config, Texts& texts) {
   add("cache-listen", texts.cache_listen, "address of the cache service");
   add("cache-url", texts.cache_url, "the cache service of --role backend: http://host:port");
   add("backend-loops", config.backend_loops,
-      "threads that serve the backend's port, for more than two cores")
+      "threads that serve the backend's port, where there are cores for them")
       ->check(CLI::Range(std::size_t{1}, backend_loops_max));
   add("images", config.images, "directory of the images");
   add("db-socket", config.database.socket, "unix socket of the database");
@@ -276,9 +276,7 @@ Result<void> resolve_role(const Texts& texts, Config& config) {
   if (config.role != Role::backend && !texts.cache_url.empty()) {
     return bad_setting("cache-url", "goes with --role backend only");
   }
-  if (config.role == Role::cache && config.backend_loops != 1) {
-    return bad_setting("backend-loops", "goes without --role cache, which has no backend");
-  }
+  if (config.role == Role::cache) config.backend_loops = 1;  // of no use, as --listen is none
   if (texts.cache_url.empty()) return {};
   Result<net::Address> address = parse_cache_url(texts.cache_url);
   if (!address) return std::move(address).error();

@@ -47,7 +47,7 @@ struct Config {
   std::optional<http::AccessToken> token;  // of --token-file
   log::Level log_level = log::Level::info;
   bool access_log = false;
-  std::size_t backend_loops = 1;  // that serve `listen`, each on a thread
+  std::size_t backend_loops = 1;  // that serve `listen`, each on a thread; 1 without a backend
   DescriptorPlan descriptors;     // no setting: what the system allows; see main.cc
 };
 

@@ -205,10 +205,12 @@ Result<void> fit_to_descriptors(Config& config) {
   const std::optional<DescriptorPlan> plan =
       plan_descriptors(limit.rlim_cur, config.role, config.backend_loops);
   if (!plan) {
+    std::string wanted = std::to_string(descriptors_min(config.backend_loops)) + " are needed";
+    if (config.backend_loops > 1) {
+      wanted += " for --backend-loops " + std::to_string(config.backend_loops);
+    }
     return Error{Errc::invalid_argument, "a process may open " + std::to_string(limit.rlim_cur) +
-                                             " files here, " +
-                                             std::to_string(descriptors_min(config.backend_loops)) +
-                                             " are needed; raise `ulimit -n`"};
+                                             " files here, " + wanted + "; raise `ulimit -n`"};
   }
   config.descriptors = *plan;
   log::info(

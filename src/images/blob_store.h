@@ -182,7 +182,7 @@ class BlobStore {
   Task<Result<std::vector<std::string>>> locations();
   // The content of the identity file; nothing when there is none.
   Task<Result<std::optional<std::string>>> identity();
-  // Writes it, durably. REQUIRES: there is none.
+  // Writes it, durably, in the place of any former one.
   Task<Result<void>> set_identity(std::string identity);
   // 32 hexadecimal digits that nothing else is named by. From any thread.
   std::string new_name();

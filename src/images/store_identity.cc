@@ -32,7 +32,9 @@ Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& id
   if (!of_database) co_return std::move(of_database).error();
 
   if (*of_directory && *of_database) {
-    if (**of_directory != **of_database) co_return mismatch("they are of two stores");
+    if (**of_directory != **of_database) {
+      co_return mismatch("they are of two stores; a new database goes with an empty directory");
+    }
     co_return prepare(blobs);
   }
   if (!*of_database) {
@@ -50,13 +52,10 @@ Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& id
   Result<void> prepared = prepare(blobs);
   if (!prepared) co_return prepared;
 
-  // The directory first: after a crash in between, it is taken in as it is.
-  std::string identity = blobs.new_name();
-  if (*of_directory) identity = **of_directory;
-  if (!*of_directory) {
-    Result<void> written = co_await blobs.set_identity(identity);
-    if (!written) co_return unusable(written.error());
-  }
+  // The directory first: after a crash in between, it is one without images.
+  const std::string identity = blobs.new_name();
+  Result<void> written = co_await blobs.set_identity(identity);
+  if (!written) co_return unusable(written.error());
   Result<void> inserted = co_await identities.insert(identity);
   if (!inserted) co_return inserted;
   // Of several who find a database new at the same time, one is the first.

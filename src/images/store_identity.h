@@ -16,11 +16,12 @@
 namespace imgcached::images {
 
 // Prepares the directory and gives a new pair its identity; a new database is taken in
-// by a directory that holds no image. A new directory is not taken in by a database that
-// has had one, empty or not: another backend may be running with that, and two that share
-// a database but no directory would each serve what the other has replaced. Error
-// invalid_argument: they do not belong together; no image was
-// touched, and nothing made in the directory. Or the directory can't be used.
+// by a directory that holds no image, which is no other database's from then on: or a name
+// that was mistyped once, and later once more, would sweep what the right one has. A new directory
+// is not taken in by a database that has had one, empty or not: another backend may be running with
+// that, and two that share a database but no directory would each serve what the other has
+// replaced. Error invalid_argument: they do not belong together; no image was touched, and nothing
+// made in the directory. Or the directory can't be used.
 Task<Result<void>> match_identities(BlobStore& blobs, db::StoreIdentityTable& identities,
                                     db::ImageTable& images);
 

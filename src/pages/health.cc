@@ -93,6 +93,7 @@ Task<http::Response> Health::metrics(http::Request&) {
                 store->unsettled_writes);
   metrics.gauge("imgcached_undelivered_invalidations", "Invalidations that the cache has to hear.",
                 store->undelivered_invalidations);
+  metrics.gauge("imgcached_backend_loops", "Threads that serve the port.", loops->loops);
   metrics.gauge("imgcached_database_connections", "Open connections to the database.",
                 loops->database_connections);
   metrics.server(backend_name, loops->server);

@@ -24,6 +24,7 @@ inline constexpr const char* backend_name = "backend";
 
 // What all loops of the backend count, together.
 struct LoopFigures {
+  std::size_t loops = 1;  // that are counted here
   http::ServerFigures server;
   std::size_t database_connections = 0;
 };

@@ -85,6 +85,8 @@ TEST_CASE("loops: /metrics is of all of them") {
     CHECK(peer->get("/images/counted").status == 200);
     CHECK(peer->get("/images/nothing").status == 404);
   }
+  CHECK(sample(before, "imgcached_backend_loops") > 1);
+  CHECK(sample(before, "imgcached_database_connections") > 0);
   for (const auto& peer : crowd) {
     const Reply after = peer->get("/metrics");
     const auto grown = [&](const std::string& name) {

@@ -72,6 +72,49 @@ TEST_CASE("a database with images refuses a new directory, and one of another st
   other.restart();
 }
 
+TEST_CASE("bug: an empty directory that had met two databases was taken for either's") {
+  Server server;
+  const std::string mistyped = Database::shared().create();
+  // While the directory is empty both names do; the last one has it.
+  REQUIRE(server.terminate() == 0);
+  const auto start = [&](const std::string& database) {
+    std::vector<std::string> command = flags(server.images_directory(), database);
+    command.insert(command.begin(), program_path());
+    return std::make_unique<Process>(command, server.log_path());
+  };
+  {
+    const auto process = start(mistyped);
+    REQUIRE(process->read_line().has_value());
+    process->signal(SIGTERM);
+    CHECK(process->wait() == 0);
+  }
+  const Outcome former = run_imgcached(flags(server.images_directory(), server.database()));
+  CHECK(former.status == 2);
+  CHECK(former.errors.find("two stores; a new database goes with an empty directory") !=
+        std::string::npos);
+  // A third has it from now on, and with an image in it nobody else gets it.
+  const std::string third = Database::shared().create();
+  {
+    const auto process = start(third);
+    const std::string ready = process->read_line().value_or("");
+    const std::size_t port = ready.find("backend=127.0.0.1:");
+    REQUIRE(port != std::string::npos);
+    HttpPeer peer(static_cast<std::uint16_t>(std::stoi(ready.substr(port + 18))));
+    CHECK(peer.request("PUT", "/images/kept", {}, png(4000, 1)).status == 201);
+    peer.disconnect();
+    process->signal(SIGTERM);
+    CHECK(process->wait() == 0);
+  }
+  for (const std::string& other : {mistyped, server.database()}) {
+    CHECK(run_imgcached(flags(server.images_directory(), other)).status == 2);
+  }
+  CHECK(image_count(server.images_directory()) == 1);
+  const auto process = start(third);
+  CHECK(process->read_line().has_value());
+  process->signal(SIGTERM);
+  CHECK(process->wait() == 0);
+}
+
 TEST_CASE("bug: two backends with a directory each shared an empty database") {
   Server first;
   const ScratchDirectory other;
