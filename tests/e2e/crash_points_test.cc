@@ -8,6 +8,7 @@
 // until one comes through. That one's recording has to show the order of the
 // steps that durability rests on.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <fstream>
@@ -169,7 +170,8 @@ Points crash_everywhere(CrashingStore& store, Prepare prepare) {
 
 // The order that the safety of a write rests on.
 void check_order(const Points& points, const Points& wanted) {
-  CAPTURE(points);
+  const std::string passed = fmt::format("{}", fmt::join(points, ", "));
+  CAPTURE(passed);
   CHECK(is_in_order(points, wanted));
 }
 
