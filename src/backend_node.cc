@@ -33,7 +33,7 @@ Task<Result<void>> BackendNode::start() {
 
   for (std::size_t i = 1; i < config_.backend_loops; ++i) {
     workers_.push_back(std::make_unique<BackendWorker>(
-        config_, store_, images::Endpoint{mailbox_, calls_}, [this] { return loop_figures(); },
+        config_, store_, net::Endpoint{mailbox_, calls_}, [this] { return loop_figures(); },
         cache_));
   }
   Result<void> opened = front_.open(

@@ -14,7 +14,7 @@ db::PoolLimits pool_limits() {
 
 }  // namespace
 
-BackendWorker::BackendWorker(const Config& config, images::ImageStore& store, images::Endpoint main,
+BackendWorker::BackendWorker(const Config& config, images::ImageStore& store, net::Endpoint main,
                              pages::ReadLoopFigures loop_figures, CacheNode* cache)
     : mailbox_(loop_),
       main_(main),

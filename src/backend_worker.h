@@ -29,7 +29,7 @@ class BackendWorker {
  public:
   // `main` is the loop that calls, to which `store` belongs, and on which `loop_figures` may
   // be called.
-  BackendWorker(const Config& config, images::ImageStore& store, images::Endpoint main,
+  BackendWorker(const Config& config, images::ImageStore& store, net::Endpoint main,
                 pages::ReadLoopFigures loop_figures, CacheNode* cache);
   // REQUIRES: close() has ended, if open() was called.
   ~BackendWorker();
@@ -55,7 +55,7 @@ class BackendWorker {
   net::Loop loop_;
   net::Mailbox mailbox_;
   Gate gate_;
-  const images::Endpoint main_;
+  const net::Endpoint main_;
   const pages::ReadLoopFigures loop_figures_;
   db::Pool pool_;
   BackendFront front_;

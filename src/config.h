@@ -70,7 +70,8 @@ ParsedConfig parse_config(int argument_count, const char* const* arguments);
 
 inline constexpr std::size_t backend_loops_max = 32;
 
-// What a process needs to serve anybody.
+// What a process needs to serve anybody: each further loop 48 for itself, as plan_descriptors()
+// has it, and 32 for those it serves.
 constexpr std::size_t descriptors_min(std::size_t backend_loops) {
   return 304 + 80 * (backend_loops - 1);
 }

@@ -162,7 +162,7 @@ class BlobStore {
   // that writes wants it done.
   Result<void> prepare();
 
-  BlobWriter begin() { return BlobWriter(*this, *loop_); }
+  BlobWriter begin() { return begin(*loop_); }
   // From another loop, which the writer belongs to.
   BlobWriter begin(net::Loop& loop) { return BlobWriter(*this, loop); }
 

@@ -91,12 +91,12 @@ Task<Result<Image>> ImageStore::get(std::string key) {
 
 std::optional<Image> ImageStore::take_hit(Result<cache::Lookup>& lookup) {
   if (!lookup) {
-    cache_errors_.fetch_add(1, std::memory_order_relaxed);
+    ++cache_errors_;
     log::debug("cache_get_failed reason=\"{}\"", lookup.error().message);
     return std::nullopt;
   }
   if (!lookup->hit) return std::nullopt;
-  hits_.fetch_add(1, std::memory_order_relaxed);
+  ++hits_;
   return Image{shared(std::move(lookup->blob)), true};
 }
 
@@ -127,7 +127,7 @@ Task<Result<Image>> ImageStore::fetch(std::string key, std::uint64_t lease) {
     if (put) {
       outcome = *put;
     } else {
-      cache_errors_.fetch_add(1, std::memory_order_relaxed);
+      ++cache_errors_;
       log::debug("cache_put_failed key=\"{}\" reason=\"{}\"", key, put.error().message);
     }
   }
@@ -398,7 +398,7 @@ Task<void> ImageStore::forget_cached(std::string key) {
   flights_.erase(key);  // later readers must not join a fetch that began before the commit
   Result<void> invalidated = co_await cache_.invalidate(key);
   if (invalidated) co_return;
-  cache_errors_.fetch_add(1, std::memory_order_relaxed);
+  ++cache_errors_;
   // Of an outage the first one is told.
   if (undelivered_.empty() && !clear_undelivered_) {
     log::warning("invalidations_undelivered first_key=\"{}\" reason=\"{}\"", key,
@@ -411,7 +411,7 @@ Task<void> ImageStore::forget_all_cached() {
   flights_.clear();
   Result<void> cleared = co_await cache_.clear();
   if (cleared) co_return;
-  cache_errors_.fetch_add(1, std::memory_order_relaxed);
+  ++cache_errors_;
   log::warning("clear_undelivered reason=\"{}\"", cleared.error().message);
   clear_undelivered_ = ++next_undelivered_;
   start_settling();
@@ -443,9 +443,7 @@ void ImageStore::keep_unsettled(std::string key, std::string former_location,
 }
 
 void ImageStore::start_settling() {
-  has_open_writes_ = true;
-  if (settling_ || closing_) return;
-  settling_ = true;
+  if (closing_ || has_open_writes_.exchange(true)) return;
   gate_.spawn(settle_in_background());
 }
 
@@ -456,8 +454,7 @@ Task<void> ImageStore::settle_in_background() {
     co_await settle_rows();
     co_await deliver_invalidations();
   }
-  settling_ = false;
-  if (!closing_) has_open_writes_ = false;
+  has_open_writes_ = false;
 }
 
 // The row decides, once the lost statement can do nothing more. It changed the

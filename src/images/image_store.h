@@ -40,7 +40,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -116,10 +115,9 @@ class ImageStore : public StoreClient {
 
   Totals totals() const { return totals_.now(); }
   ImageStoreStats stats() const;
-  // Whether something stayed open after a write, see above.
-  bool is_settling() const { return settling_; }
 
   // Ends the background work; what is not settled is left to recover(). May be repeated.
+  // REQUIRES: other loops read no more.
   Task<void> close();
 
  private:
@@ -175,13 +173,13 @@ class ImageStore : public StoreClient {
   std::uint64_t next_undelivered_ = 0;
   std::vector<Unsettled> unsettled_;
   std::uint64_t next_unsettled_ = 0;
-  bool settling_ = false;
   bool closing_ = false;
   ImageTotals totals_;
   StorageProbe probe_;
   net::Timer retry_;
   Gate gate_;
-  // What other loops read, and what they write, at each hit: on lines of their own.
+  // What other loops read, and what they write, at each hit: on lines of their own. The
+  // first is set as long as the background settles.
   alignas(64) std::atomic<bool> has_open_writes_{false};
   alignas(64) std::atomic<std::uint64_t> hits_{0};
   std::atomic<std::uint64_t> cache_errors_{0};

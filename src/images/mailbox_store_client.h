@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/gate.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "cache/cache_client.h"
@@ -26,17 +25,11 @@
 
 namespace imgcached::images {
 
-// A loop as others reach it: what runs there for them is counted by the gate.
-struct Endpoint {
-  net::Mailbox& mailbox;
-  Gate& gate;
-};
-
 class MailboxStoreClient : public StoreClient {
  public:
   // `there` is the store's loop, `here` that of the callers, and `cache` is theirs. All
   // outlive the client, which wants no call under way when it goes.
-  MailboxStoreClient(ImageStore& store, Endpoint there, Endpoint here, net::Loop& loop,
+  MailboxStoreClient(ImageStore& store, net::Endpoint there, net::Endpoint here, net::Loop& loop,
                      cache::CacheClient& cache)
       : store_(store), there_(there), here_(here), loop_(loop), cache_(cache) {}
 
@@ -64,8 +57,8 @@ class MailboxStoreClient : public StoreClient {
   Task<bool> ask(const GoesOn& goes_on);
 
   ImageStore& store_;
-  const Endpoint there_;
-  const Endpoint here_;
+  const net::Endpoint there_;
+  const net::Endpoint here_;
   net::Loop& loop_;
   cache::CacheClient& cache_;
 };

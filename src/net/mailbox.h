@@ -69,6 +69,12 @@ class Mailbox {
   std::atomic<int> calls_{0};
 };
 
+// A loop as others reach it: the tasks that run there for them are counted by the gate.
+struct Endpoint {
+  Mailbox& mailbox;
+  Gate& gate;
+};
+
 // What the two kinds of call share: the place in the queue, the way there and
 // the way back. The letter lives in the awaiter, and so in the caller's frame.
 template <class Value>

@@ -20,6 +20,7 @@
 #include "cache/cache_service.h"
 #include "tests/db/database_fixture.h"
 #include "tests/e2e/fixture.h"
+#include "tests/images/quick_settling.h"
 #include "tests/images/stored_files.h"
 #include "tests/net/busy_threads.h"
 #include "tests/net/run_task.h"
@@ -133,12 +134,6 @@ struct Silence {
   Silence(const Silence&) = delete;
   Silence& operator=(const Silence&) = delete;
 };
-
-SettlingTimes quick_settling() {
-  SettlingTimes times;
-  times.retry_interval_ms = times.count_interval_ms = 10;
-  return times;
-}
 
 struct Rig {
   db::test::DatabaseFixture fixture;

@@ -15,6 +15,7 @@
 #include "cache/local_cache_client.h"
 #include "tests/db/database_fixture.h"
 #include "tests/e2e/fixture.h"
+#include "tests/images/quick_settling.h"
 
 namespace imgcached::images {
 namespace {
@@ -39,12 +40,6 @@ class HalfDeaf : public cache::LocalCacheClient {
 
   bool is_deaf = false;
 };
-
-SettlingTimes quick_times() {
-  SettlingTimes times;
-  times.retry_interval_ms = times.count_interval_ms = 10;
-  return times;
-}
 
 struct TwoLoops {
   TwoLoops() { REQUIRE(blobs.prepare().ok()); }
@@ -109,7 +104,7 @@ struct TwoLoops {
   net::Mailbox there{fixture.loop};
   Gate there_gate;
   HalfDeaf store_cache{service, there, there_gate, there};
-  ImageStore store{fixture.loop, blobs, table, store_cache, quick_times()};
+  ImageStore store{fixture.loop, blobs, table, store_cache, quick_settling()};
   // The caller's.
   net::Loop loop;
   net::Mailbox here{loop};

@@ -430,7 +430,7 @@ void Theatre::foresee_reads() {
     if (!stage_.schedule.is_parked(i)) continue;
     if (outcomes_[i].operation != Operation::get || outcomes_[i].started) continue;
     Footprint footprint = reading(object::unheard);
-    if (main_->store.is_settling()) footprint.writes = object::flights;
+    if (main_->store.has_open_writes()) footprint.writes = object::flights;
     stage_.schedule.change(i, stage_.effective(footprint));
   }
 }

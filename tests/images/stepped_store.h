@@ -270,7 +270,7 @@ struct SteppedBackend {
 
   // Whether the background has something to do and is not parked.
   bool is_moving(const Stage& stage) const {
-    return store.is_settling() && !stage.schedule.is_parked(seat.settler);
+    return store.has_open_writes() && !stage.schedule.is_parked(seat.settler);
   }
 
   Seat seat;
